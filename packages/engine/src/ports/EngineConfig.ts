@@ -1,0 +1,44 @@
+/**
+ * Every limit of the engine, by name, with its unit in the name. Override with `Effect.provideService` or a layer.
+ */
+import * as Context from "effect/Context"
+
+export interface EngineConfigShape {
+  /** Open requests at most, in any phase (design §6). Default 4, for HTTP/1.1. */
+  readonly maxConnections: number
+  /** How long a long poll keeps its slot while others wait. Default 600. */
+  readonly liveSliceMillis: number
+  /** First snapshots that may run at once. Default 3. */
+  readonly maxConcurrentSnapshots: number
+  /** Base of the full-jitter backoff. Default 500. */
+  readonly backoffBaseMillis: number
+  /** Cap of the backoff. Default 15,000. */
+  readonly backoffCapMillis: number
+  /** How long a binding must be gone before its instances are revoked: a moving row is in neither shape for some milliseconds. Default 250. */
+  readonly revokeGraceMillis: number
+  /** Lines the journal keeps. Default 2,000. */
+  readonly journalCapacity: number
+  /** Status is published at most this often. Default 50. */
+  readonly statusIntervalMillis: number
+  /** Messages buffered for one instance before an up-to-date; beyond it the instance refetches. Default 200,000. */
+  readonly maxBufferedMessages: number
+  /** A request without an answer is cut after this long. Default 40,000 (twice the server's long poll). */
+  readonly requestTimeoutMillis: number
+}
+
+export const defaultEngineConfig: EngineConfigShape = {
+  maxConnections: 4,
+  liveSliceMillis: 600,
+  maxConcurrentSnapshots: 3,
+  backoffBaseMillis: 500,
+  backoffCapMillis: 15_000,
+  revokeGraceMillis: 250,
+  journalCapacity: 2_000,
+  statusIntervalMillis: 50,
+  maxBufferedMessages: 200_000,
+  requestTimeoutMillis: 40_000,
+}
+
+export const EngineConfig = Context.Reference<EngineConfigShape>("@espalier/engine/ports/EngineConfig", {
+  defaultValue: () => defaultEngineConfig,
+})

@@ -1,0 +1,56 @@
+/**
+ * Port: where an instance's log comes from. Implemented by the Electric adapter and by the scripted source of tests;
+ * called by the reconciler only. A source never retries and never parses values: retrying is the state machine's decision,
+ * values are Postgres text.
+ */
+import * as Context from "effect/Context"
+import type * as Stream from "effect/Stream"
+import type { Checkpoint } from "../protocol/Checkpoint.ts"
+import type { Message } from "../protocol/Message.ts"
+import type { Instance } from "../protocol/Shape.ts"
+import type { ShapeError } from "../protocol/ShapeError.ts"
+
+/** One response of the server, whole. Handle and offset belong to exactly these messages. */
+export interface Batch {
+  readonly _tag: "Batch"
+  readonly checkpoint: Checkpoint
+  /** Changes, events and snapshot-ends in log order; up-to-date is the flag below. */
+  readonly messages: ReadonlyArray<Message>
+  /** The response ended with up-to-date: everything up to here has been sent. */
+  readonly upToDate: boolean
+  readonly lastSeenLsn: string | null
+  /** Size of the body in bytes, 0 when unknown. */
+  readonly bytes: number
+}
+
+/**
+ * The handle is void: keep the old rows, start again from the beginning. The stream goes on with the new handle's batches.
+ * Sources emit it for a 409, and for any handle change or offset regression they did not ask for.
+ */
+export interface MustRefetch {
+  readonly _tag: "MustRefetch"
+}
+
+/** Signals without rows: a request was sent, or a connection slot was gained or lost. For status only. */
+export interface SourceSignal {
+  readonly _tag: "Signal"
+  readonly signal: "request" | "slot-gained" | "slot-lost"
+}
+
+export type SourceEvent = Batch | MustRefetch | SourceSignal
+
+export class ShapeSource extends Context.Service<
+  ShapeSource,
+  {
+    /**
+     * The log of an instance from a checkpoint (or from the start). Runs until interrupted; interruption closes the request.
+     * Pulling the next element is the acknowledgement of the last: at most the protocol's own prefetch runs ahead.
+     */
+    readonly changes: (
+      instance: Instance,
+      resume: Checkpoint | null,
+    ) => Stream.Stream<SourceEvent, ShapeError>
+    /** Connections now open, waiting, and allowed. */
+    readonly connections: () => { readonly open: number; readonly waiting: number; readonly max: number }
+  }
+>()("@espalier/engine/ports/ShapeSource") {}
