@@ -1,0 +1,3 @@
+/** Public surface of the in-memory adapters: fakes with a script API, for tests and the demo of a test. */
+export { ScriptedShapeSource } from "./ScriptedShapeSource.ts"
+export type { ScriptedRun, ScriptStep, StartScript } from "./ScriptedShapeSource.ts"

@@ -1,0 +1,3 @@
+/** Public surface of the test kit: builders and the contract suites that every implementation of a port runs. */
+export { batch, del, insert, moveIn, moveOut, mustRefetch, signal, snapshotEnd, update } from "./messages.ts"
+export type { ChangeOptions } from "./messages.ts"
