@@ -3,22 +3,45 @@
  * reconciler in a scope; closing the scope leaves no fiber, timer or request behind.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { HostSignals } from "./ports/HostSignals.ts"
+import type { LocalStore, StoreError } from "./ports/LocalStore.ts"
+import type { ShapeSource } from "./ports/ShapeSource.ts"
 import type { EngineStatus, Explanation, JournalEntry, PauseReason } from "./protocol/InstanceStatus.ts"
-import type { StoreError } from "./ports/LocalStore.ts"
+import type { CommitNotice, Lease } from "./protocol/Lease.ts"
+import { explain } from "./reconciler/explain.ts"
+import type { Input } from "./reconciler/Input.ts"
+import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reconciler.ts"
 
-/** A counted, scoped demand for instances of a node; partial bindings demand all that match. */
-export interface Lease {
-  readonly node: string
-  readonly bindings?: Readonly<Record<string, string>>
+export type { CommitNotice, Lease } from "./protocol/Lease.ts"
+export type { ReconcilerOptions as EngineOptions } from "./reconciler/Reconciler.ts"
+
+const ask = Effect.fnUntraced(function* (reconciler: Reconciler, tag: "Retry" | "Refetch", key: string) {
+  const known = yield* Deferred.make<boolean>()
+  yield* Queue.offer(reconciler.inputs, { _tag: tag, key, known })
+  return yield* Deferred.await(known)
+})
+
+const acquire = (reconciler: Reconciler, lease: Lease): Effect.Effect<void, never, Scope.Scope> => {
+  // A copy, so that two equal leases are counted apart.
+  const own: Lease = { ...lease }
+  return Effect.acquireRelease(
+    Effect.asVoid(Queue.offer(reconciler.inputs, { _tag: "Acquire", lease: own })),
+    () => Queue.offer(reconciler.inputs, { _tag: "Release", lease: own }),
+  )
 }
 
-/** Local tables whose rows changed in one commit. */
-export interface CommitNotice {
-  readonly tables: ReadonlyArray<string>
-}
+const wipe = Effect.fnUntraced(function* (reconciler: Reconciler) {
+  const done = yield* Deferred.make<void, StoreError>()
+  yield* Queue.offer(reconciler.inputs, { _tag: "Wipe", done })
+  return yield* Deferred.await(done)
+})
 
 export class Engine extends Context.Service<
   Engine,
@@ -26,20 +49,54 @@ export class Engine extends Context.Service<
     readonly status: Effect.Effect<EngineStatus>
     /** Current status first, then changes, at most one per `statusIntervalMillis`; slow readers see the newest only. */
     readonly statusChanges: Stream.Stream<EngineStatus>
+    /** One notice per commit that changed rows; a slow reader may miss the oldest of thousands. */
     readonly commits: Stream.Stream<CommitNotice>
+    /** Demands instances until the scope closes; then they are kept for their node's `keepForMillis`. */
     readonly acquire: (lease: Lease) => Effect.Effect<void, never, Scope.Scope>
-    /** False when no such instance. */
+    /** Tries a failed or halted instance again now. False when no such instance. */
     readonly retry: (key: string) => Effect.Effect<boolean>
+    /** Fetches an instance anew, old rows staying readable until the swap. False when no such instance. */
     readonly refetch: (key: string) => Effect.Effect<boolean>
+    /** Holds everything for a named, counted reason. */
     readonly pause: (reason: PauseReason) => Effect.Effect<void>
+    /** Lifts one count of a reason; the last one resumes from the checkpoints. */
     readonly resume: (reason: PauseReason) => Effect.Effect<void>
+    /** Why an instance is (not) here. */
     readonly explain: (key: string) => Effect.Effect<Explanation>
+    /** Keys of the instances that hold a row; `primaryKey` as Postgres text. */
     readonly holders: (
       table: string,
       primaryKey: ReadonlyArray<string>,
     ) => Effect.Effect<ReadonlyArray<string>, StoreError>
+    /** Newest last. */
     readonly journal: Effect.Effect<ReadonlyArray<JournalEntry>>
-    /** Stops everything, then removes every row and instance from the store. */
+    /** Stops everything, then removes every row and instance from the store. The engine stays stopped. */
     readonly wipe: Effect.Effect<void, StoreError>
   }
->()("@espalier/engine/Engine") {}
+>()("@espalier/engine/Engine") {
+  /** A running engine. Needs a source, a store and host signals; limits come from `EngineConfig`. */
+  static readonly layer = (
+    options: ReconcilerOptions,
+  ): Layer.Layer<Engine, StoreError, ShapeSource | LocalStore | HostSignals> =>
+    Layer.effect(Engine, Effect.map(make(options), Engine.fromReconciler))
+
+  private static readonly fromReconciler = (reconciler: Reconciler): Engine["Service"] => {
+    const offer = (input: Input): Effect.Effect<void> => Effect.asVoid(Queue.offer(reconciler.inputs, input))
+    return Engine.of({
+      status: SubscriptionRef.get(reconciler.status),
+      statusChanges: SubscriptionRef.changes(reconciler.status).pipe(
+        Stream.buffer({ capacity: 1, strategy: "sliding" }),
+      ),
+      commits: Stream.fromPubSub(reconciler.commits),
+      acquire: (lease) => acquire(reconciler, lease),
+      retry: (key) => ask(reconciler, "Retry", key),
+      refetch: (key) => ask(reconciler, "Refetch", key),
+      pause: (reason) => offer({ _tag: "Pause", reason }),
+      resume: (reason) => offer({ _tag: "Resume", reason }),
+      explain: (key) => Effect.sync(() => explain(reconciler.world, key)),
+      holders: reconciler.store.holders,
+      journal: Effect.sync(() => reconciler.world.journal.entries()),
+      wipe: wipe(reconciler),
+    })
+  }
+}

@@ -1,0 +1,127 @@
+/** Takes one input into the world. Synchronous; random numbers arrive as an argument. */
+import { demandLeased, noChange } from "./Desired.ts"
+import type { Input } from "./Input.ts"
+import { fail, noteAnswer, restart, send, takeIn } from "./Steps.ts"
+import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
+import type { PauseReason } from "../protocol/InstanceStatus.ts"
+
+/** The record of a run, or null when that run is over. */
+const ofRun = (world: World, input: { readonly key: string; readonly run: number }): InstanceRecord | null => {
+  const record = world.records.get(input.key)
+  return record !== undefined && record.run === input.run ? record : null
+}
+
+export const pause = (world: World, reason: PauseReason, now: number): void => {
+  const first = world.pauses.acquire(reason)
+  world.journal.add(now, null, "paused", reason)
+  for (const record of world.records.values()) {
+    if (first) send(world, record, { _tag: "Paused" }, now)
+    touch(world, record)
+  }
+}
+
+export const resume = (world: World, reason: PauseReason, now: number): void => {
+  const held = world.pauses.has(reason)
+  const last = world.pauses.release(reason)
+  if (held) world.journal.add(now, null, "resumed", reason)
+  for (const record of world.records.values()) {
+    if (last) {
+      record.fresh = false
+      send(world, record, { _tag: "Resumed" }, now)
+    }
+    touch(world, record)
+  }
+}
+
+const retry = (world: World, key: string, now: number): boolean => {
+  const record = world.records.get(key)
+  if (record === undefined) return false
+  world.journal.add(now, key, "asked", "retry")
+  send(world, record, { _tag: "RetryAsked" }, now)
+  return true
+}
+
+const refetch = (world: World, key: string, now: number): boolean => {
+  const record = world.records.get(key)
+  if (record === undefined) return false
+  world.journal.add(now, key, "asked", "refetch")
+  send(world, record, { _tag: "MustRefetch" }, now)
+  if (isRunning(record)) restart(world, record)
+  return true
+}
+
+/** What a `Retry` or `Refetch` answers: whether such an instance exists. */
+export type Answer = { readonly input: Extract<Input, { readonly known: unknown }>; readonly known: boolean }
+
+export const takeInput = (world: World, input: Input, random: number, now: number): Answer | null => {
+  switch (input._tag) {
+    case "Arrived": {
+      const record = ofRun(world, input)
+      if (record === null) return null
+      record.arrived = input.arrived
+      record.bytes += input.arrived.batch.bytes
+      noteAnswer(world, now)
+      touch(world, record)
+      return null
+    }
+    case "MustRefetch": {
+      const record = ofRun(world, input)
+      if (record === null) return null
+      record.buffer = []
+      record.fresh = false
+      noteAnswer(world, now)
+      world.journal.add(now, record.key, "must-refetch", "the server voided the handle")
+      send(world, record, { _tag: "MustRefetch" }, now)
+      return null
+    }
+    case "Signal": {
+      const record = ofRun(world, input)
+      if (record === null) return null
+      if (input.signal === "request") record.requests++
+      else record.slot = input.signal === "slot-gained"
+      touch(world, record)
+      return null
+    }
+    case "Ended": {
+      const record = ofRun(world, input)
+      if (record === null) return null
+      if (input.error.reason._tag === "Network") world.networkFailures++
+      else noteAnswer(world, now)
+      fail(world, record, input.error, random, now)
+      return null
+    }
+    case "Host":
+      takeHost(world, input.signal.online, now)
+      return null
+    case "Acquire":
+    case "Release": {
+      const change = noChange()
+      if (input._tag === "Acquire") world.leases.add(input.lease)
+      else world.leases.delete(input.lease)
+      demandLeased(world, input.lease, now, change)
+      takeIn(world, change, "unleased", now)
+      return null
+    }
+    case "Pause":
+      pause(world, input.reason, now)
+      return null
+    case "Resume":
+      resume(world, input.reason, now)
+      return null
+    case "Retry":
+      return { input, known: retry(world, input.key, now) }
+    case "Refetch":
+      return { input, known: refetch(world, input.key, now) }
+    case "Wipe":
+    case "Wake":
+      return null
+  }
+}
+
+const takeHost = (world: World, online: boolean, now: number): void => {
+  if (world.hostOnline === online) return
+  world.hostOnline = online
+  world.statusDirty = true
+  if (online) resume(world, "offline", now)
+  else pause(world, "offline", now)
+}
