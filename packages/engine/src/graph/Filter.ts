@@ -26,7 +26,12 @@ export type CompareOp = "=" | "<>" | "<" | "<=" | ">" | ">="
 
 /** A boolean expression over the columns `Columns` and the graph parameters `Params`. */
 export type Filter<Columns extends string = string, Params extends string = string> =
-  | { readonly _tag: "Compare"; readonly op: CompareOp; readonly column: Columns; readonly value: Operand<Params> }
+  | {
+      readonly _tag: "Compare"
+      readonly op: CompareOp
+      readonly column: Columns
+      readonly value: Operand<Params>
+    }
   | { readonly _tag: "In"; readonly column: Columns; readonly values: ReadonlyArray<Operand<Params>> }
   | { readonly _tag: "IsNull"; readonly column: Columns }
   | { readonly _tag: "And"; readonly filters: ReadonlyArray<Filter<Columns, Params>> }

@@ -43,10 +43,12 @@ type TableOfNode<Nodes, Id> = Id extends keyof Nodes
   : never
 
 /** What a node's declaration must satisfy given the rest of the graph. A violation is a compile error at that property. */
-type CheckedNode<Params extends ParamsInput, Tables extends TablesInput, Nodes, Id extends keyof Nodes> = Omit<
-  NodeInput,
-  "table" | "where" | "parent" | "on" | "per"
-> & {
+type CheckedNode<
+  Params extends ParamsInput,
+  Tables extends TablesInput,
+  Nodes,
+  Id extends keyof Nodes,
+> = Omit<NodeInput, "table" | "where" | "parent" | "on" | "per"> & {
   readonly table: keyof Tables & string
   readonly where?: Filter<ColumnsOf<Tables, TableOfNode<Nodes, Id>>, keyof Params & string>
   readonly parent?: Exclude<keyof Nodes, Id> & string
@@ -118,7 +120,9 @@ export type TableNameOf<G extends Graph> = keyof NonNullable<G["_types"]>["table
 export type TableOf<G extends Graph, Id extends NodeIdOf<G>> = NonNullable<G["_types"]>["nodes"][Id]["table"]
 
 /** The row type of a local table. */
-export type TableRow<G extends Graph, Name extends TableNameOf<G>> = RowOf<NonNullable<G["_types"]>["tables"][Name]>
+export type TableRow<G extends Graph, Name extends TableNameOf<G>> = RowOf<
+  NonNullable<G["_types"]>["tables"][Name]
+>
 
 /** The row type of a node. */
 export type NodeRow<G extends Graph, Id extends NodeIdOf<G>> =

@@ -6,6 +6,15 @@ export type { ColumnRef, CompareOp, Filter, Literal, Operand, ParamRef } from ".
 export { client, defaultKeepForMillis, identity } from "./Node.ts"
 export type { NodeDef, NodeInput, ParamDef, ParamSource, SyncPolicy } from "./Node.ts"
 export { json } from "./Table.ts"
-export type { ColumnDef, ColumnInput, ColumnType, JsonColumn, RowOf, ScalarType, TableDef, TableInput } from "./Table.ts"
+export type {
+  ColumnDef,
+  ColumnInput,
+  ColumnType,
+  JsonColumn,
+  RowOf,
+  ScalarType,
+  TableDef,
+  TableInput,
+} from "./Table.ts"
 export { GraphInvalid, validateGraph } from "./validate.ts"
 export type { GraphProblem } from "./validate.ts"

@@ -19,7 +19,9 @@ export class GraphInvalid extends Error {
   constructor(graph: string, problems: ReadonlyArray<GraphProblem>) {
     super(
       `Graph "${graph}" has ${problems.length} problem(s):\n` +
-        problems.map((problem) => `  ${problem.path}: ${problem.message}\n    fix: ${problem.fix}`).join("\n"),
+        problems
+          .map((problem) => `  ${problem.path}: ${problem.message}\n    fix: ${problem.fix}`)
+          .join("\n"),
     )
     this.name = "GraphInvalid"
     this.graph = graph

@@ -1,8 +1,19 @@
 /** Public surface of the protocol floor. */
 export * as Wire from "./constants.ts"
 export type { Checkpoint } from "./Checkpoint.ts"
-export { CompileError, compileInstance, localQuery, localTableDdl, ownedBy, ownership, quoteIdent, schemaVersion } from "./compile.ts"
-export type { Ownership, OwnerBinding } from "./compile.ts"
+export {
+  CompileError,
+  compileInstance,
+  localQuery,
+  localTableDdl,
+  ownedBy,
+  ownership,
+  quoteIdent,
+  quoteIdentIfNeeded,
+  schemaVersion,
+  tableVersion,
+} from "./compile.ts"
+export type { LocalQuery, Ownership, OwnerBinding } from "./compile.ts"
 export type * from "./InstanceStatus.ts"
 export { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd, isUpToDate } from "./Message.ts"
 export type { ChangeMessage, ControlMessage, EventMessage, Message, MovePattern, SnapshotVisibility, TextRow } from "./Message.ts"
