@@ -1,0 +1,87 @@
+/**
+ * The shape source over HTTP: Electric's protocol through the official client, without the client's retries, parsing and caches.
+ * Exists because the state machine must know of every failure and decide the next attempt itself (design §6). Hosts provide this
+ * layer; only the reconciler calls the service.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { EngineConfig } from "../../ports/EngineConfig.ts"
+import { ShapeSource } from "../../ports/ShapeSource.ts"
+import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
+import { ConnectionSlots } from "./ConnectionSlots.ts"
+import { startRun } from "./ShapeRun.ts"
+import { shapeUrl, type EndpointKind } from "./urls.ts"
+
+export type RequestHeaders = Readonly<Record<string, string>>
+
+export interface ElectricOptions {
+  /** The shape endpoint, e.g. `/v1/shape`; relative addresses resolve against the page or worker. */
+  readonly url: string
+  /** `gateway`: name node and bindings (design §9). `electric`: send the definition itself. */
+  readonly kind: EndpointKind
+  /** Default: the runtime's. */
+  readonly fetch?: typeof globalThis.fetch
+  /**
+   * Headers of each request, asked anew every time so that a refreshed token is used at once. A function that throws or rejects ends
+   * the run with `Network`; an effect says itself why it fails.
+   */
+  readonly headers?:
+    | Effect.Effect<RequestHeaders, ShapeErrorReason>
+    | (() => RequestHeaders | Promise<RequestHeaders>)
+  /** Query parameters added to every request (an API secret towards Electric, a source id). */
+  readonly params?: Readonly<Record<string, string>>
+  /** A body is cut when no byte of it comes for this long. Default 120,000: a large grant may stall (protocol reference §13.9). */
+  readonly bodyIdleMillis?: number
+}
+
+/** The source on slots that others may share (one origin, several sources). */
+export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, never, ConnectionSlots> =>
+  Layer.effect(
+    ShapeSource,
+    Effect.gen(function* () {
+      const config = yield* EngineConfig
+      const slots = yield* ConnectionSlots
+      const requests = {
+        fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+        headers: headersEffect(options.headers),
+        slots,
+        requestTimeoutMillis: config.requestTimeoutMillis,
+        bodyIdleMillis: options.bodyIdleMillis ?? 120_000,
+      } satisfies Parameters<typeof startRun>[0]["requests"]
+      return ShapeSource.of({
+        changes: (instance, resume) =>
+          Stream.unwrap(
+            Effect.map(
+              Effect.suspend(() =>
+                startRun({
+                  key: instance.key,
+                  url: shapeUrl(options.kind, options.url, instance, options.params),
+                  resume,
+                  requests,
+                  priority: instance.priority,
+                }),
+              ),
+              (pull) => Stream.fromPull(Effect.succeed(pull)),
+            ),
+          ),
+        connections: () => slots.connections(),
+      })
+    }),
+  )
+
+/** The source with connection slots of its own; limits come from `EngineConfig`. */
+export const layer = (options: ElectricOptions): Layer.Layer<ShapeSource> =>
+  Layer.provide(layerNoDeps(options), ConnectionSlots.layer)
+
+const headersEffect = (
+  headers: ElectricOptions["headers"],
+): Effect.Effect<RequestHeaders, ShapeErrorReason> => {
+  if (headers === undefined) return Effect.succeed({})
+  if (Effect.isEffect(headers)) return headers
+  return Effect.tryPromise({
+    try: async () => await headers(),
+    catch: (cause) =>
+      new Network({ message: `no credentials for the request: ${cause instanceof Error ? cause.message : String(cause)}` }),
+  })
+}

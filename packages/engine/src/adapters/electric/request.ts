@@ -1,0 +1,179 @@
+/**
+ * One real HTTP request, from the slot to the last byte of the body. Exists so that the official client never meets a failure: its
+ * own fetch layer would retry 429, 5xx and network errors for ever and in silence (protocol reference §4.6). This module neither retries
+ * nor reads messages; it answers with status, headers and text, or fails with a reason. Called by the stream module only.
+ *
+ * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
+ */
+import * as Effect from "effect/Effect"
+import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
+import { classifyFailure } from "./classify.ts"
+import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** Size of the decoded body. */
+  readonly bytes: number
+}
+
+/** What requests need besides their address. */
+export interface RequestContext {
+  readonly fetch: typeof globalThis.fetch
+  /** Asked for each request anew, so that a refreshed token is used at once. */
+  readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
+  readonly slots: ConnectionSlots["Service"]
+  /** A request without response headers is cut after this long. */
+  readonly requestTimeoutMillis: number
+  /** A body is cut when no byte of it comes for this long; a large grant may take its time (protocol reference §13.9). */
+  readonly bodyIdleMillis: number
+  /** Called when a request is sent. */
+  readonly onRequest: () => void
+}
+
+/** Redirects followed in one request. */
+export const maxRedirects = 5
+
+/** Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. */
+export const askInSlot = (
+  context: RequestContext,
+  lane: Lane,
+  url: URL,
+  live: boolean,
+): Effect.Effect<Answer, ShapeErrorReason> =>
+  Effect.catchTag(
+    context.slots.withSlot(lane, live, (slot) => ask(context, slot, url)),
+    "SlotCut",
+    () => askInSlot(context, lane, url, live),
+  )
+
+const ask = (context: RequestContext, slot: Slot, url: URL): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
+  Effect.flatMap(context.headers, (headers) =>
+    Effect.suspend(() => {
+      const aborter = new AbortController()
+      const onCut = (): void => aborter.abort()
+      slot.cutSignal.addEventListener("abort", onCut, { once: true })
+      context.onRequest()
+      return Effect.gen(function* () {
+        const response = yield* openResponse(context, slot, aborter, { url, headers, hops: 0 })
+        return yield* readAnswer(context, slot, response)
+      }).pipe(
+        // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            slot.cutSignal.removeEventListener("abort", onCut)
+            if (exit._tag === "Failure") aborter.abort()
+          }),
+        ),
+      )
+    }),
+  )
+
+interface Hop {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly hops: number
+}
+
+/** Waits for response headers, following redirects within the origin. */
+const openResponse = (
+  context: RequestContext,
+  slot: Slot,
+  aborter: AbortController,
+  hop: Hop,
+  init: RequestInit = { redirect: "manual" },
+): Effect.Effect<Response, ShapeErrorReason | SlotCut> =>
+  Effect.tryPromise({
+    try: () => context.fetch(hop.url.href, { ...init, headers: hop.headers, signal: aborter.signal }).then(noteAnswer(slot)),
+    catch: (cause) => (slot.cutSignal.aborted ? slotCut : classifyFailure(cause)),
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: context.requestTimeoutMillis,
+      orElse: () => Effect.fail(new Network({ message: `no answer within ${context.requestTimeoutMillis} ms` })),
+    }),
+    Effect.flatMap((response) => followRedirect(context, slot, aborter, hop, response)),
+  )
+
+/** Before anything else sees the response: an answered request must not be cut any more. */
+const noteAnswer =
+  (slot: Slot) =>
+  (response: Response): Response => {
+    slot.answered()
+    return response
+  }
+
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/**
+ * Credentials go with the request, so it follows only within its origin. A browser shows no location; there the redirect is
+ * followed only where the browser itself can be told to stay in the origin.
+ */
+const followRedirect = (
+  context: RequestContext,
+  slot: Slot,
+  aborter: AbortController,
+  hop: Hop,
+  response: Response,
+): Effect.Effect<Response, ShapeErrorReason | SlotCut> => {
+  if (response.type === "opaqueredirect") {
+    return hop.url.origin === globalThis.location?.origin
+      ? openResponse(context, slot, aborter, hop, { redirect: "follow", mode: "same-origin" })
+      : Effect.fail(new ProtocolViolation({ message: "the server redirects across origins" }))
+  }
+  if (!redirectStatuses.has(response.status)) return Effect.succeed(response)
+  const location = response.headers.get("location")
+  const target = location === null || !URL.canParse(location, hop.url) ? null : new URL(location, hop.url)
+  if (target === null || target.origin !== hop.url.origin) {
+    return Effect.fail(new ProtocolViolation({ message: `the server redirects to ${target?.origin ?? "nowhere"}` }))
+  }
+  if (hop.hops >= maxRedirects) {
+    return Effect.fail(new ProtocolViolation({ message: `more than ${maxRedirects} redirects` }))
+  }
+  return Effect.andThen(
+    cancelBody(response),
+    openResponse(context, slot, aborter, { url: target, headers: hop.headers, hops: hop.hops + 1 }),
+  )
+}
+
+const cancelBody = (response: Response): Effect.Effect<void> =>
+  Effect.ignore(Effect.tryPromise(() => response.body?.cancel() ?? Promise.resolve()))
+
+/** Reads the body piece by piece, so that a stalled one is told from a long one. */
+const readAnswer = (
+  context: RequestContext,
+  slot: Slot,
+  response: Response,
+): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
+  Effect.gen(function* () {
+    const decoder = new TextDecoder("utf-8", { fatal: true })
+    const reader = response.body?.getReader()
+    let text = ""
+    let bytes = 0
+    while (reader !== undefined) {
+      const part = yield* Effect.tryPromise({
+        try: () => reader.read(),
+        catch: (cause) => (slot.cutSignal.aborted ? slotCut : classifyFailure(cause)),
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: context.bodyIdleMillis,
+          orElse: () => Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` })),
+        }),
+      )
+      if (part.done) break
+      bytes += part.value.byteLength
+      text += yield* decodeText(decoder, part.value)
+    }
+    text += yield* decodeText(decoder, undefined)
+    return { status: response.status, headers: response.headers, text, bytes }
+  })
+
+const decodeText = (
+  decoder: TextDecoder,
+  bytes: Uint8Array | undefined,
+): Effect.Effect<string, ShapeErrorReason> =>
+  Effect.try({
+    try: () => (bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })),
+    catch: () => new ProtocolViolation({ message: "the body is not UTF-8" }),
+  })
