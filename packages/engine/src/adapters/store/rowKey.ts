@@ -1,0 +1,120 @@
+/**
+ * Row identity and value checks. A row is known by its typed primary-key values, never by the message's `key` text, which
+ * snapshot and log may spell differently (protocol reference §3.1). Pure; used by the fold and by both local stores.
+ */
+import type { TextRow } from "../../protocol/Message.ts"
+import type { TableDef } from "../../graph/Table.ts"
+
+/** Canonical texts of the primary key, encoded as one string. Equal strings are equal rows. */
+export type RowKey = string
+
+/** Why a share of a commit was refused. Thrown inside a store, turned into an outcome at its edge. */
+export class ShareRejected extends Error {
+  readonly kind: "row" | "unknown-row"
+  constructor(kind: "row" | "unknown-row", message: string) {
+    super(message)
+    this.name = "ShareRejected"
+    this.kind = kind
+  }
+}
+
+/** Turns one key value into the text that equal values share. */
+export type Canonical = (type: string, text: string) => string
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const integerPattern = /^\s*[+-]?\d+\s*$/
+const trueTexts: ReadonlySet<string> = new Set(["t", "true", "on", "yes", "y", "1"])
+const falseTexts: ReadonlySet<string> = new Set(["f", "false", "off", "no", "n", "0"])
+
+/** Types whose canonical text needs no database. */
+export const hasPlainText: ReadonlySet<string> = new Set([
+  "text",
+  "varchar",
+  "uuid",
+  "int2",
+  "int4",
+  "int8",
+  "bool",
+])
+
+/** Canonical text of the plain types; other types, and texts that are no value of the type, pass unchanged. */
+export const canonicalPlain: Canonical = (type, text) => {
+  switch (type) {
+    case "bool": {
+      const lower = text.trim().toLowerCase()
+      return trueTexts.has(lower) ? "true" : falseTexts.has(lower) ? "false" : text
+    }
+    case "uuid":
+      return text.toLowerCase()
+    case "int2":
+    case "int4":
+    case "int8":
+      return integerPattern.test(text) ? BigInt(text.trim()).toString() : text
+    default:
+      return text
+  }
+}
+
+const integerBits: Readonly<Record<string, bigint>> = { int2: 15n, int4: 31n, int8: 63n }
+
+/** Refuses texts that Postgres would refuse for the type. Covers the plain types, JSON, and what no text may hold. */
+export const checkText = (type: string, column: string, text: string): void => {
+  refuseUnstorable(column, text)
+  const bits = integerBits[type]
+  const bad =
+    (type === "uuid" && !uuidPattern.test(text)) ||
+    (type === "bool" && !["true", "false"].includes(canonicalPlain("bool", text))) ||
+    (bits !== undefined && !(integerPattern.test(text) && fits(BigInt(text.trim()), bits))) ||
+    ((type === "json" || type === "jsonb") && !isJson(text))
+  if (bad)
+    throw new ShareRejected(
+      "row",
+      `column ${column}: invalid input syntax for type ${type}: "${text.slice(0, 80)}"`,
+    )
+}
+
+/** Refuses what can be stored in no Postgres text: a NUL, or a surrogate without its other half. */
+export const refuseUnstorable = (column: string, text: string): void => {
+  if (text.includes("\u0000")) throw new ShareRejected("row", `column ${column}: text holds a NUL character`)
+  if (!text.isWellFormed())
+    throw new ShareRejected("row", `column ${column}: text is not well-formed Unicode`)
+}
+
+/** The canonical primary-key texts of a row. @throws ShareRejected when a key column is missing or NULL. */
+export const keyTextsOf = (table: TableDef, row: TextRow, canonical: Canonical): ReadonlyArray<string> =>
+  table.primaryKey.map((column) => {
+    const text = row[column]
+    if (text === undefined || text === null) {
+      throw new ShareRejected(
+        "row",
+        `table ${table.name}: key column ${column} is ${text === null ? "NULL" : "missing"}`,
+      )
+    }
+    return canonical(table.columns[column]?.type ?? "text", text)
+  })
+
+/** One string for a tuple of canonical key texts. */
+export const encodeKey = (texts: ReadonlyArray<string>): RowKey => JSON.stringify(texts)
+
+/** The tuple of an encoded key. */
+export const decodeKey = (key: RowKey): ReadonlyArray<string> => JSON.parse(key) as ReadonlyArray<string>
+
+/** Order of key tuples: by code unit, element by element; the same in every store. */
+export const compareTexts = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): number => {
+  for (const [index, text] of left.entries()) {
+    const other = right[index] ?? ""
+    if (text !== other) return text < other ? -1 : 1
+  }
+  return 0
+}
+
+const fits = (value: bigint, bits: bigint): boolean => value >= -(1n << bits) && value < 1n << bits
+
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
