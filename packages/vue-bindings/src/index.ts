@@ -1,0 +1,40 @@
+/** Public surface of the Vue bindings. */
+export { createEspalier } from "./plugin.ts"
+export type { EspalierOptions } from "./plugin.ts"
+export { EspalierMissing, espalierKey, useEspalier } from "./injection.ts"
+export type { Espalier, NameOption } from "./injection.ts"
+export { defineEspalier } from "./define.ts"
+export type { EspalierComposables } from "./define.ts"
+export { sql } from "./sql.ts"
+export type { LiveSql, SqlTemplate } from "./sql.ts"
+export { useRows } from "./useRows.ts"
+export type { RowsOptions, RowsOrder, RowsWhere, UseRows } from "./useRows.ts"
+export { useLiveQuery } from "./useLiveQuery.ts"
+export type { LiveQueryOptions, UseLiveQuery } from "./useLiveQuery.ts"
+export { RowsUnavailable } from "./internal/liveRows.ts"
+export type { LiveRows } from "./internal/liveRows.ts"
+export { RowsOptionInvalid } from "./internal/rowsQuery.ts"
+export { useNode } from "./useNode.ts"
+export type { NodeOptions, NodeState, UseNode } from "./useNode.ts"
+export { useInstance } from "./useInstance.ts"
+export type { InstanceState } from "./useInstance.ts"
+export { useSyncStatus } from "./useSyncStatus.ts"
+export type { SyncStatus } from "./useSyncStatus.ts"
+export { useLease } from "./useLease.ts"
+export type { LeaseOptions, LeaseState, UseLease } from "./useLease.ts"
+export { useExplain } from "./useExplain.ts"
+export type { ExplainState } from "./useExplain.ts"
+export { useJournal } from "./useJournal.ts"
+export type { JournalOptions, JournalState } from "./useJournal.ts"
+export type { AnyGraph, BindingNameOf, BindingsOf, ColumnOf, RegisteredGraph, RowOf } from "./types.ts"
+
+/**
+ * Where an app names its graph once, so that the composables imported from `@espalier/vue` are typed by it:
+ *
+ *     declare module "@espalier/vue" { interface Register { graph: typeof graph } }
+ *
+ * An app with several graphs uses `defineEspalier` instead. Declared in this very file because TypeScript merges an
+ * augmentation only into a module's own declarations.
+ */
+// oxlint-disable-next-line typescript/no-empty-interface -- filled by the app's own declaration
+export interface Register {}
