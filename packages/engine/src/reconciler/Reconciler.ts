@@ -83,12 +83,12 @@ const pass = Effect.fnUntraced(function* (loop: Loop) {
     if (committed !== null) yield* notify(loop, committed)
     const read = yield* refreshDemand(world, store)
     const now = yield* Clock.currentTimeMillis
-    expire(world, now)
+    const gone = expire(world, now)
     yield* stop(loop)
     yield* notify(loop, yield* collectNoted(world, store))
     admit(world, now)
     const started = yield* startWanted(world, loop.runs, now)
-    if (committed === null && !read && started === 0) break
+    if (committed === null && !read && !gone && started === 0) break
   }
   settle(world)
 })

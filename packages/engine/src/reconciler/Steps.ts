@@ -152,8 +152,9 @@ export const noteAnswer = (world: World, now: number): void => {
       send(world, record, { _tag: "RetryAsked" }, now)
 }
 
-/** Everything whose time has come, among the records that need attention. */
-export const expire = (world: World, now: number): void => {
+/** Everything whose time has come, among the records that need attention. Returns whether rows were given up. */
+export const expire = (world: World, now: number): boolean => {
+  const before = world.records.size
   for (const record of [...world.attention]) {
     const state = record.state
     if (state?._tag === "Backoff" && state.retryAt <= now && ancestorsFresh(world, record))
@@ -164,6 +165,7 @@ export const expire = (world: World, now: number): void => {
     else if (record.keepUntil !== null && record.keepUntil <= now)
       forget(world, record, "nobody asked for it any more", now)
   }
+  return world.records.size < before
 }
 
 /** While an owner has never been complete, a missing binding may only be missing yet. */
