@@ -64,7 +64,7 @@ export const stopNoted = Effect.fnUntraced(function* (world: World, runs: Runs, 
   const noted = [...world.stops].toSorted((a, b) => b.depth - a.depth)
   world.stops.clear()
   for (const record of noted) {
-    record.run++
+    record.run = ++world.lastRun
     record.arrived = null
     record.buffer = []
     record.fresh = false
@@ -86,7 +86,7 @@ export const startWanted = Effect.fnUntraced(function* (world: World, runs: Runs
     .toSorted((a, b) => a.depth - b.depth || b.node.priority - a.node.priority)
   for (const record of wanted) {
     record.wantsStart = false
-    record.run++
+    record.run = ++world.lastRun
     record.fresh = false
     record.buffer = []
     touch(world, record)

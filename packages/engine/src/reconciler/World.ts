@@ -51,7 +51,7 @@ export interface InstanceRecord {
   rootDemand: boolean
   /** By owned node: the value tuples its rows hold, and the instances they demand. */
   readonly demands: Map<string, Demand>
-  /** Number of the current run; inputs of earlier runs are ignored. */
+  /** Number of the current run, unique over all records; inputs of earlier runs are ignored. */
   run: number
   /** The machine asked for a start that waits for fresh ancestors. */
   wantsStart: boolean
@@ -96,6 +96,8 @@ export interface World {
   readonly stops: Set<InstanceRecord>
   /** Held instances whose rows go in the next collection. */
   readonly collects: Set<InstanceKey>
+  /** Number of the newest run; never reused, also when a key is forgotten and demanded again. */
+  lastRun: number
   /** Network failures since the last answer of any kind; the evidence for "offline". */
   networkFailures: number
   hostOnline: boolean
@@ -123,6 +125,7 @@ export const makeWorld = (
   discards: new Set(),
   stops: new Set(),
   collects: new Set(),
+  lastRun: 0,
   networkFailures: 0,
   hostOnline: true,
   ready: false,
