@@ -85,8 +85,16 @@ export const isNull = <const Column extends string>(column: Column): Filter<Colu
   column,
 })
 
-type ColumnsOfFilter<F> = F extends Filter<infer Columns, string> ? Columns : never
-type ParamsOfFilter<F> = F extends Filter<string, infer Params> ? Params : never
+// Read off the arms by indexed access: inferring through `Filter<infer …>` turns "no params" (never) into string.
+type ParamNameOf<Value> = Value extends { readonly _tag: "Param"; readonly name: unknown }
+  ? Value["name"]
+  : never
+type ColumnsOfFilter<F> = F extends { readonly _tag: "Compare"; readonly column: unknown }
+  ? F["column"]
+  : never
+type ParamsOfFilter<F> = F extends { readonly _tag: "Compare"; readonly value: unknown }
+  ? ParamNameOf<F["value"]>
+  : never
 
 /** All of the filters hold. */
 export const and = <const Filters extends ReadonlyArray<Filter>>(

@@ -42,6 +42,21 @@ type TableOfNode<Nodes, Id> = Id extends keyof Nodes
     : never
   : never
 
+/** The columns of the table of a node's parent; none without a parent. */
+type ParentColumnsOf<Tables extends TablesInput, Nodes, Id extends keyof Nodes> = Nodes[Id] extends {
+  readonly parent: infer Parent
+}
+  ? ColumnsOf<Tables, TableOfNode<Nodes, Parent>>
+  : never
+
+/** The declared edge again, with `never` for what is no column: an inferred type parameter hides excess properties. */
+type CheckedEdge<Node, ChildColumns, ParentColumns> = Node extends { readonly on: infer On }
+  ? { readonly [Column in keyof On]: Column extends ChildColumns ? ParentColumns : never }
+  : unknown
+
+/** `never` for every property that is not one of `Known`. */
+type NoOthers<Declared, Known> = { readonly [Property in Exclude<keyof Declared, keyof Known>]: never }
+
 /** What a node's declaration must satisfy given the rest of the graph. A violation is a compile error at that property. */
 type CheckedNode<
   Params extends ParamsInput,
@@ -53,21 +68,17 @@ type CheckedNode<
   readonly where?: Filter<ColumnsOf<Tables, TableOfNode<Nodes, Id>>, keyof Params & string>
   readonly parent?: Exclude<keyof Nodes, Id> & string
   readonly on?: {
-    readonly [Column in ColumnsOf<Tables, TableOfNode<Nodes, Id>>]?: Nodes[Id] extends {
-      readonly parent: infer Parent
-    }
-      ? ColumnsOf<Tables, TableOfNode<Nodes, Parent>>
-      : never
-  }
+    readonly [Column in ColumnsOf<Tables, TableOfNode<Nodes, Id>>]?: ParentColumnsOf<Tables, Nodes, Id>
+  } & CheckedEdge<Nodes[Id], ColumnsOf<Tables, TableOfNode<Nodes, Id>>, ParentColumnsOf<Tables, Nodes, Id>>
   readonly per?: (Exclude<keyof Nodes, Id> & string) | "root"
-}
+} & NoOthers<Nodes[Id], NodeInput>
 
 type CheckedTable<Table extends TableInput> = {
   readonly from?: string
   readonly columns: Table["columns"]
   readonly primaryKey: ReadonlyArray<keyof Table["columns"] & string>
   readonly indexes?: ReadonlyArray<ReadonlyArray<keyof Table["columns"] & string>>
-}
+} & NoOthers<Table, TableInput>
 
 /** What `Graph.make` takes. */
 export interface GraphSpec<Params extends ParamsInput, Tables extends TablesInput, Nodes extends NodesInput> {
