@@ -22,12 +22,10 @@ const instance = (key: string): Instance => ({
 const start = (key: string, seen: Array<SourceEvent> = []) =>
   Effect.gen(function* () {
     const source = yield* ShapeSource
-    const fiber = yield* source
-      .changes(instance(key), null)
-      .pipe(
-        Stream.runForEach((event) => Effect.sync(() => void seen.push(event))),
-        Effect.forkChild,
-      )
+    const fiber = yield* source.changes(instance(key), null).pipe(
+      Stream.runForEach((event) => Effect.sync(() => void seen.push(event))),
+      Effect.forkChild,
+    )
     yield* Effect.yieldNow
     return fiber
   })
@@ -41,7 +39,10 @@ describe("ScriptedShapeSource", () => {
     Effect.gen(function* () {
       const script = yield* ScriptedShapeSource
       const seen: Array<SourceEvent> = []
-      yield* script.push("a", batch({ offset: "0_0", messages: [insert("items", { id: "1" })], upToDate: false }))
+      yield* script.push(
+        "a",
+        batch({ offset: "0_0", messages: [insert("items", { id: "1" })], upToDate: false }),
+      )
       yield* start("a", seen)
       yield* script.upToDate("a")
       yield* settle
@@ -65,7 +66,10 @@ describe("ScriptedShapeSource", () => {
       const error = yield* Effect.flip(Fiber.join(yield* start("a", seen)))
       assert.strictEqual(error.reason._tag, "Network")
       yield* Fiber.join(yield* start("a", seen))
-      assert.deepStrictEqual(script.runs("a").map((run) => run.state), ["failed", "ended"])
+      assert.deepStrictEqual(
+        script.runs("a").map((run) => run.state),
+        ["failed", "ended"],
+      )
       assert.deepStrictEqual(script.resumes("a"), [null, null])
       assert.strictEqual(seen.length, 1)
     }).pipe(Effect.provide(ScriptedShapeSource.layer)),
@@ -98,8 +102,14 @@ describe("ScriptedShapeSource", () => {
       yield* script.upToDate("a")
       yield* start("a", seen)
       yield* settle
-      assert.deepStrictEqual(script.runs("a").map((run) => run.state), ["interrupted", "running"])
-      assert.deepStrictEqual(seen.map((event) => (event._tag === "Batch" ? event.checkpoint.handle : event._tag)), ["MustRefetch", "a-2"])
+      assert.deepStrictEqual(
+        script.runs("a").map((run) => run.state),
+        ["interrupted", "running"],
+      )
+      assert.deepStrictEqual(
+        seen.map((event) => (event._tag === "Batch" ? event.checkpoint.handle : event._tag)),
+        ["MustRefetch", "a-2"],
+      )
     }).pipe(Effect.provide(ScriptedShapeSource.layer)),
   )
 

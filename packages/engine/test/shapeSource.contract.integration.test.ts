@@ -30,7 +30,8 @@ const electricHarness = (kind: "electric" | "gateway") =>
   Effect.gen(function* () {
     const electric = yield* ScriptedElectric.start
     const services = yield* Layer.build(ElectricShapeSource.layer({ url: electric.url, kind }))
-    const starts = (key: string) => electric.requests(key).filter((url) => url.searchParams.get("live") === null)
+    const starts = (key: string) =>
+      electric.requests(key).filter((url) => url.searchParams.get("live") === null)
     const harness: ShapeSourceHarness = {
       source: Context.get(services, ShapeSource),
       serve: (key, chunks) =>
@@ -39,7 +40,9 @@ const electricHarness = (kind: "electric" | "gateway") =>
       rotate: (key, chunks) =>
         Effect.sync(() => electric.serve(key, chunks[0]?.checkpoint.handle ?? "h", chunks)),
       overload: (key) =>
-        Effect.sync(() => electric.fault(key, { status: 503, headers: { "retry-after": "7" }, body: '{"message":"busy"}' })),
+        Effect.sync(() =>
+          electric.fault(key, { status: 503, headers: { "retry-after": "7" }, body: '{"message":"busy"}' }),
+        ),
       resumes: (key) =>
         starts(key)
           .slice(0, 1)

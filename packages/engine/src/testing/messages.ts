@@ -3,7 +3,15 @@
  * hand-written log entry has eight fields of which two matter. Pure; used by tests, scripted sources and fake servers, never by
  * the engine itself.
  */
-import type { ChangeHeaders, ChangeMessage, ControlMessage, EventMessage, Message, MovePattern, TextRow } from "../protocol/Message.ts"
+import type {
+  ChangeHeaders,
+  ChangeMessage,
+  ControlMessage,
+  EventMessage,
+  Message,
+  MovePattern,
+  TextRow,
+} from "../protocol/Message.ts"
 import { Control, MoveEvent, Operation } from "../protocol/constants.ts"
 import type { Batch, MustRefetch, SourceSignal } from "../ports/ShapeSource.ts"
 
@@ -48,7 +56,11 @@ export const moveIn = (patterns: ReadonlyArray<MovePattern>, txid = 1): EventMes
 
 /** The end of a snapshot or of a non-empty move-in, with what the snapshot saw. */
 export const snapshotEnd = (
-  visibility: { readonly xmin?: string; readonly xmax?: string; readonly xip_list?: ReadonlyArray<string> } = {},
+  visibility: {
+    readonly xmin?: string
+    readonly xmax?: string
+    readonly xip_list?: ReadonlyArray<string>
+  } = {},
 ): ControlMessage => ({
   headers: {
     control: Control.snapshotEnd,

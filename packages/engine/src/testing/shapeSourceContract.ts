@@ -84,7 +84,11 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
         yield* harness.serve("a", [snapshot("h1"), caughtUp("h1"), change("h1", 5), change("h1", 6)])
         const seen = yield* collect(harness, "a", null, 4)
         yield* equal(offsets(seen), ["0_0", "0_inf", "5_0", "6_0"], "offsets")
-        yield* equal(seen.map((event) => isBatch(event) && event.upToDate), [false, true, true, true], "up-to-date")
+        yield* equal(
+          seen.map((event) => isBatch(event) && event.upToDate),
+          [false, true, true, true],
+          "up-to-date",
+        )
         yield* equal(names(seen), ["one", "name 5", "name 6"], "messages")
         yield* equal(harness.resumes("a"), [null], "resume points")
       }),
@@ -117,14 +121,22 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
     run: (harness) =>
       Effect.gen(function* () {
         const chunks = Array.from({ length: 12 }, (_, index) =>
-          batch({ handle: "h1", offset: `0_${index}`, messages: [insert("items", { id: String(index) })], upToDate: false }),
+          batch({
+            handle: "h1",
+            offset: `0_${index}`,
+            messages: [insert("items", { id: String(index) })],
+            upToDate: false,
+          }),
         )
         yield* harness.serve("a", [...chunks, caughtUp("h1")])
         const gate = { open: false }
         const run = yield* start(harness, "a", null, gate)
         yield* eventually(harness, () => batches(run.seen).length === 1, "the first batch arrives")
         for (let turn = 0; turn < 10; turn += 1) yield* harness.pause
-        yield* check(harness.sent("a") <= 1 + maxPrefetched, `${harness.sent("a")} batches were sent for one pulled`)
+        yield* check(
+          harness.sent("a") <= 1 + maxPrefetched,
+          `${harness.sent("a")} batches were sent for one pulled`,
+        )
         gate.open = true
         yield* eventually(harness, () => batches(run.seen).length === 13, "the rest arrives")
         yield* equal(offsets(run.seen).slice(0, 3), ["0_0", "0_1", "0_2"], "offsets")
@@ -141,7 +153,11 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
         yield* harness.rotate("a", [snapshot("h2"), caughtUp("h2")])
         yield* eventually(harness, () => batches(run.seen).length === 4, "the new snapshot arrives")
         const order = run.seen.filter((event) => event._tag !== "Signal")
-        yield* equal(order.map((event) => (isBatch(event) ? event.checkpoint.handle : event._tag)), ["h1", "h1", "MustRefetch", "h2", "h2"], "order")
+        yield* equal(
+          order.map((event) => (isBatch(event) ? event.checkpoint.handle : event._tag)),
+          ["h1", "h1", "MustRefetch", "h2", "h2"],
+          "order",
+        )
         yield* Fiber.interrupt(run.fiber)
       }),
   },
@@ -156,7 +172,10 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
         const error = yield* Effect.flip(Fiber.join(run.fiber))
         yield* equal(error.key, "a", "key of the error")
         yield* equal(error.reason._tag, "Overloaded", "reason")
-        yield* check(error.retryAfterMillis >= 7000, `retry-after is ${error.retryAfterMillis} ms, not at least 7000`)
+        yield* check(
+          error.retryAfterMillis >= 7000,
+          `retry-after is ${error.retryAfterMillis} ms, not at least 7000`,
+        )
         yield* eventually(harness, () => harness.open("a") === 0, "nothing stays open")
       }),
   },
@@ -166,7 +185,11 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
       Effect.gen(function* () {
         yield* harness.serve("a", [snapshot("h1"), caughtUp("h1")])
         const waiting = yield* start(harness, "a", null)
-        yield* eventually(harness, () => batches(waiting.seen).length === 2 && harness.open("a") === 1, "it waits")
+        yield* eventually(
+          harness,
+          () => batches(waiting.seen).length === 2 && harness.open("a") === 1,
+          "it waits",
+        )
         yield* Fiber.interrupt(waiting.fiber)
         yield* eventually(harness, () => harness.open("a") === 0, "the waiting request is closed")
         const busy = yield* start(harness, "a", null, { open: false })
@@ -184,7 +207,11 @@ export const shapeSourceContract: ReadonlyArray<ContractCase> = [
         yield* harness.serve("b", [caughtUp("b1")])
         const a = yield* start(harness, "a", null)
         const b = yield* start(harness, "b", null)
-        yield* eventually(harness, () => batches(a.seen).length === 2 && batches(b.seen).length === 1, "both arrive")
+        yield* eventually(
+          harness,
+          () => batches(a.seen).length === 2 && batches(b.seen).length === 1,
+          "both arrive",
+        )
         yield* harness.overload("a")
         yield* Effect.flip(Fiber.join(a.fiber))
         yield* harness.append("b", change("b1", 9))
@@ -199,13 +226,22 @@ const batches = (events: ReadonlyArray<SourceEvent>): ReadonlyArray<Batch> => ev
 const offsets = (events: ReadonlyArray<SourceEvent>): ReadonlyArray<string> =>
   batches(events).map((event) => event.checkpoint.offset)
 const names = (events: ReadonlyArray<SourceEvent>): ReadonlyArray<string | null | undefined> =>
-  batches(events).flatMap((event) => event.messages.map((message) => ("key" in message ? message.value["name"] : null)))
+  batches(events).flatMap((event) =>
+    event.messages.map((message) => ("key" in message ? message.value["name"] : null)),
+  )
 
 const collect = (harness: ShapeSourceHarness, key: InstanceKey, resume: Checkpoint | null, count: number) =>
-  harness.source.changes(contractInstance(key), resume).pipe(Stream.filter(isBatch), Stream.take(count), Stream.runCollect)
+  harness.source
+    .changes(contractInstance(key), resume)
+    .pipe(Stream.filter(isBatch), Stream.take(count), Stream.runCollect)
 
 /** Starts a consumer that keeps what it sees; with a closed gate it stays busy with its first batch. */
-const start = (harness: ShapeSourceHarness, key: InstanceKey, resume: Checkpoint | null, gate = { open: true }) =>
+const start = (
+  harness: ShapeSourceHarness,
+  key: InstanceKey,
+  resume: Checkpoint | null,
+  gate = { open: true },
+) =>
   Effect.gen(function* () {
     const seen: Array<SourceEvent> = []
     const busy = Effect.suspend(() => harness.pause).pipe(Effect.repeat({ until: () => gate.open }))
@@ -223,7 +259,11 @@ const start = (harness: ShapeSourceHarness, key: InstanceKey, resume: Checkpoint
 
 const maxPauses = 300
 
-const eventually = (harness: ShapeSourceHarness, holds: () => boolean, what: string): Effect.Effect<void, ContractViolation> =>
+const eventually = (
+  harness: ShapeSourceHarness,
+  holds: () => boolean,
+  what: string,
+): Effect.Effect<void, ContractViolation> =>
   Effect.gen(function* () {
     for (let turn = 0; turn < maxPauses; turn += 1) {
       if (holds()) return

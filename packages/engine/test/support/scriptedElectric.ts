@@ -135,7 +135,9 @@ export class ScriptedElectric {
       response.end(JSON.stringify([{ headers: { control: "must-refetch" } }]))
       return
     }
-    const next = log.chunks.find((chunk) => offset === "-1" || position(chunk.checkpoint.offset) > position(offset))
+    const next = log.chunks.find(
+      (chunk) => offset === "-1" || position(chunk.checkpoint.offset) > position(offset),
+    )
     if (next !== undefined) return this.#write(request, response, log, next, live)
     if (!live) return this.#write(request, response, log, emptyPoll(log, offset), false)
     this.#wait(request, response, log, offset)

@@ -128,7 +128,10 @@ export class ClientStream {
       this.#envelopes.set(id, { body, bytes })
     }
     const messages = deliver ? [{ headers: { control: Control.snapshotEnd, envelope: id } }] : []
-    return new Response(JSON.stringify(messages), { status: 200, headers: clientHeaders(headers, body, live) })
+    return new Response(JSON.stringify(messages), {
+      status: 200,
+      headers: clientHeaders(headers, body, live),
+    })
   }
 
   async #fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
@@ -203,6 +206,8 @@ const clientHeaders = (headers: Headers, body: DecodedBody, live: boolean): Head
 }
 
 const envelopeId = (message: { readonly headers: object }): string | null =>
-  "envelope" in message.headers && typeof message.headers.envelope === "string" ? message.headers.envelope : null
+  "envelope" in message.headers && typeof message.headers.envelope === "string"
+    ? message.headers.envelope
+    : null
 
 const alwaysVisible = { getCurrentState: () => "visible" as const, subscribe: () => () => undefined }

@@ -78,7 +78,11 @@ const makeConnectionSlots = (config: EngineConfigShape): ConnectionSlots["Servic
     withSlot: (lane, live, use) =>
       Effect.acquireUseRelease(
         Effect.sync(() => table.join(lane, live)),
-        (ticket) => Effect.andThen(ticket.entry.granted.await, Effect.suspend(() => useSlot(table, ticket, live, use))),
+        (ticket) =>
+          Effect.andThen(
+            ticket.entry.granted.await,
+            Effect.suspend(() => useSlot(table, ticket, live, use)),
+          ),
         (ticket) => Effect.sync(() => table.leave(ticket.id)),
       ),
     connections: () => table.connections(),

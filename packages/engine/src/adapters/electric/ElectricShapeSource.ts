@@ -82,6 +82,8 @@ const headersEffect = (
   return Effect.tryPromise({
     try: async () => await headers(),
     catch: (cause) =>
-      new Network({ message: `no credentials for the request: ${cause instanceof Error ? cause.message : String(cause)}` }),
+      new Network({
+        message: `no credentials for the request: ${cause instanceof Error ? cause.message : String(cause)}`,
+      }),
   })
 }

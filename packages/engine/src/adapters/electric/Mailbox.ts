@@ -43,12 +43,15 @@ export class Mailbox {
   offerSignal(event: SourceSignal): void {
     if (this.#closed || this.#failure !== null) return
     if (event.signal === "request") {
-      const isRequest = (entry: Entry): boolean => entry.event._tag === "Signal" && entry.event.signal === "request"
+      const isRequest = (entry: Entry): boolean =>
+        entry.event._tag === "Signal" && entry.event.signal === "request"
       if (this.#entries.filter(isRequest).length >= maxRequestSignals) {
         this.#entries.splice(this.#entries.findIndex(isRequest), 1)
       }
     } else {
-      this.#entries = this.#entries.filter(({ event: old }) => old._tag !== "Signal" || old.signal === "request")
+      this.#entries = this.#entries.filter(
+        ({ event: old }) => old._tag !== "Signal" || old.signal === "request",
+      )
     }
     this.#add({ event, acknowledge: nobody })
   }

@@ -27,6 +27,11 @@ import { decodeBody, isRegression } from "./wire.ts"
 export const maxRefetches = 3
 export const refetchWindowMillis = 60_000
 
+/** A poll answered empty faster than this was not held; after `maxIdlePolls` of them in a row each waits, at most `maxIdlePauseMillis`. */
+export const idlePollMillis = 200
+export const maxIdlePolls = 5
+export const maxIdlePauseMillis = 5_000
+
 export interface RunOptions {
   readonly key: InstanceKey
   /** Address of the shape, without protocol parameters. */
@@ -70,6 +75,8 @@ class ShapeRun {
   readonly #owner: StreamOwner
   #stream: ClientStream | null = null
   #streams = 0
+  /** Polls in a row that came back empty at once. */
+  #idlePolls = 0
   /** When the refetches of the current window happened, epoch milliseconds. */
   #refetches: ReadonlyArray<number> = []
 
@@ -81,7 +88,8 @@ class ShapeRun {
       onRequest: () => parts.mailbox.offerSignal({ _tag: "Signal", signal: "request" }),
     }
     this.#owner = {
-      respond: (stream, request) => parts.runPromise(this.#respond(stream, request), signalOption(request.signal)),
+      respond: (stream, request) =>
+        parts.runPromise(this.#respond(stream, request), signalOption(request.signal)),
       onBatch: (batch) => parts.mailbox.offerBatch(batch),
       onViolation: (message) => this.#fail(new ProtocolViolation({ message })),
     }
@@ -133,25 +141,52 @@ class ShapeRun {
   ): Effect.Effect<Response, ShapeErrorReason | StreamVoid> {
     if (answer.status === 409) return this.#refetch(stream, facts.handle)
     if (answer.status !== 200 && answer.status !== 204) {
-      const failed = { status: answer.status, retryAfter: answer.headers.get(Header.retryAfter), body: answer.text }
-      return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => Effect.fail(classifyAnswer(failed, nowMillis)))
+      const failed = {
+        status: answer.status,
+        retryAfter: answer.headers.get(Header.retryAfter),
+        body: answer.text,
+      }
+      return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
+        Effect.fail(classifyAnswer(failed, nowMillis)),
+      )
     }
     const problem = headerProblem(answer)
     if (problem !== null) return Effect.fail(new ProtocolViolation({ message: problem }))
     const body = answer.status === 204 ? emptyPoll : decodeBody(answer.text)
     if (body._tag === "Violation") return Effect.fail(new ProtocolViolation({ message: body.message }))
     const handle = answer.headers.get(Header.handle)
-    const isVoid =
-      body.mustRefetch ||
-      (facts.handle !== null && handle !== facts.handle) ||
-      (handle !== null && handle === stream.bust?.expiredHandle) ||
-      isRegression(facts.offset, answer.headers.get(Header.offset) ?? facts.offset)
-    if (isVoid) return this.#refetch(stream, facts.handle ?? handle)
-    return Effect.sync(() => stream.envelop(body, answer.bytes, answer.headers, facts.live))
+    if (body.mustRefetch || (facts.handle !== null && handle !== facts.handle)) {
+      return this.#refetch(stream, facts.handle ?? handle)
+    }
+    // Handles are never reused: the void one again means that a cache answered.
+    if (handle !== null && handle === stream.bust?.expiredHandle) return this.#refetch(stream, handle)
+    const offset = answer.headers.get(Header.offset) ?? facts.offset
+    // The handle itself may be good; a log that goes back is not.
+    if (isRegression(facts.offset, offset)) return this.#refetch(stream, null)
+    // The client would ask the same again at once, and after five times throw its log away in silence.
+    if (!body.upToDate && offset === facts.offset) {
+      return Effect.fail(
+        new ProtocolViolation({ message: `the server does not move on from offset ${offset}` }),
+      )
+    }
+    return Effect.as(
+      this.#paceIdlePolls(facts.live && body.messages.length === 0, answer.elapsedMillis),
+      stream.envelop(body, answer.bytes, answer.headers, facts.live),
+    )
+  }
+
+  /** A poll that comes back empty at once is a server or cache that does not hold polls: wait before the next one. */
+  #paceIdlePolls(empty: boolean, elapsedMillis: number): Effect.Effect<void> {
+    this.#idlePolls = empty && elapsedMillis < idlePollMillis ? this.#idlePolls + 1 : 0
+    const excess = this.#idlePolls - maxIdlePolls
+    return excess <= 0 ? Effect.void : Effect.sleep(Math.min(50 * 2 ** (excess - 1), maxIdlePauseMillis))
   }
 
   /** Closes the stream, tells the consumer, and starts again from the beginning past every cache. */
-  #refetch(stream: ClientStream, expiredHandle: string | null): Effect.Effect<never, ShapeErrorReason | StreamVoid> {
+  #refetch(
+    stream: ClientStream,
+    expiredHandle: string | null,
+  ): Effect.Effect<never, ShapeErrorReason | StreamVoid> {
     return Effect.gen({ self: this }, function* () {
       const nowMillis = yield* Clock.currentTimeMillis
       const random = (yield* Random.nextInt) >>> 0
@@ -184,14 +219,23 @@ interface StreamVoid {
 }
 const streamVoid: StreamVoid = { _tag: "StreamVoid" }
 
-const emptyPoll = { _tag: "Body", messages: [], upToDate: true, lastSeenLsn: null, mustRefetch: false } as const
+const emptyPoll = {
+  _tag: "Body",
+  messages: [],
+  upToDate: true,
+  lastSeenLsn: null,
+  mustRefetch: false,
+} as const
 
 /** A captive portal or a proxy that drops headers must not pass for an empty shape. */
 const headerProblem = (answer: Answer): string | null => {
   const missing = [Header.handle, Header.offset].filter((name) => (answer.headers.get(name) ?? "") === "")
   if (missing.length > 0) return `the answer lacks ${missing.join(" and ")}`
   const contentType = answer.headers.get("content-type") ?? ""
-  return answer.status === 204 || /\bjson\b/i.test(contentType) ? null : `the answer is ${contentType || "untyped"}, not JSON`
+  return answer.status === 204 || /\bjson\b/i.test(contentType)
+    ? null
+    : `the answer is ${contentType || "untyped"}, not JSON`
 }
 
-const signalOption = (signal: AbortSignal | undefined): Effect.RunOptions => (signal === undefined ? {} : { signal })
+const signalOption = (signal: AbortSignal | undefined): Effect.RunOptions =>
+  signal === undefined ? {} : { signal }

@@ -37,8 +37,10 @@ export const maxWordsLength = 500
 export const classifyAnswer = (answer: FailedAnswer, nowMillis: number): ShapeErrorReason => {
   const { status } = answer
   const error = readBody(answer.body)
-  const message = error.words === "" ? `the server answered ${status}` : `the server answered ${status}: ${error.words}`
-  if (error.code === GatewayCode.upstreamUnreachable || betweenStatuses.has(status)) return new Network({ message })
+  const message =
+    error.words === "" ? `the server answered ${status}` : `the server answered ${status}: ${error.words}`
+  if (error.code === GatewayCode.upstreamUnreachable || betweenStatuses.has(status))
+    return new Network({ message })
   if (error.code === GatewayCode.schemaMismatch && status < 500) return new SchemaMismatch({ message })
   if (status === 401) return new Unauthorised({ message })
   if (status === 403) return new Forbidden({ revoked: error.code === GatewayCode.revoked, message })
@@ -112,4 +114,5 @@ const describeCause = (cause: unknown): string => {
   return `${cause.message}${inner}`
 }
 
-const cut = (text: string): string => (text.length > maxWordsLength ? `${text.slice(0, maxWordsLength)}…` : text)
+const cut = (text: string): string =>
+  text.length > maxWordsLength ? `${text.slice(0, maxWordsLength)}…` : text

@@ -5,6 +5,7 @@
  *
  * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { classifyFailure } from "./classify.ts"
@@ -17,6 +18,8 @@ export interface Answer {
   readonly text: string
   /** Size of the decoded body. */
   readonly bytes: number
+  /** From sending the request to the last byte. */
+  readonly elapsedMillis: number
 }
 
 /** What requests need besides their address. */
@@ -49,27 +52,35 @@ export const askInSlot = (
     () => askInSlot(context, lane, url, live),
   )
 
-const ask = (context: RequestContext, slot: Slot, url: URL): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
-  Effect.flatMap(context.headers, (headers) =>
-    Effect.suspend(() => {
-      const aborter = new AbortController()
-      const onCut = (): void => aborter.abort()
-      slot.cutSignal.addEventListener("abort", onCut, { once: true })
-      context.onRequest()
-      return Effect.gen(function* () {
-        const response = yield* openResponse(context, slot, aborter, { url, headers, hops: 0 })
-        return yield* readAnswer(context, slot, response)
-      }).pipe(
-        // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            slot.cutSignal.removeEventListener("abort", onCut)
-            if (exit._tag === "Failure") aborter.abort()
-          }),
-        ),
-      )
-    }),
-  )
+const ask = (
+  context: RequestContext,
+  slot: Slot,
+  url: URL,
+): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
+  Effect.gen(function* () {
+    const headers = yield* Effect.timeoutOrElse(context.headers, {
+      duration: context.requestTimeoutMillis,
+      orElse: () =>
+        Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
+    })
+    if (slot.cutSignal.aborted) return yield* Effect.fail(slotCut)
+    const aborter = new AbortController()
+    const onCut = (): void => aborter.abort()
+    slot.cutSignal.addEventListener("abort", onCut, { once: true })
+    context.onRequest()
+    const sentAt = yield* Clock.currentTimeMillis
+    const exchange = Effect.flatMap(
+      openResponse(context, slot, aborter, { url, headers, hops: 0 }),
+      (response) => readAnswer(context, slot, response, sentAt),
+    )
+    // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
+    return yield* Effect.onExit(exchange, (exit) =>
+      Effect.sync(() => {
+        slot.cutSignal.removeEventListener("abort", onCut)
+        if (exit._tag === "Failure") aborter.abort()
+      }),
+    )
+  })
 
 interface Hop {
   readonly url: URL
@@ -86,12 +97,16 @@ const openResponse = (
   init: RequestInit = { redirect: "manual" },
 ): Effect.Effect<Response, ShapeErrorReason | SlotCut> =>
   Effect.tryPromise({
-    try: () => context.fetch(hop.url.href, { ...init, headers: hop.headers, signal: aborter.signal }).then(noteAnswer(slot)),
+    try: () =>
+      context
+        .fetch(hop.url.href, { ...init, headers: hop.headers, signal: aborter.signal })
+        .then(noteAnswer(slot)),
     catch: (cause) => (slot.cutSignal.aborted ? slotCut : classifyFailure(cause)),
   }).pipe(
     Effect.timeoutOrElse({
       duration: context.requestTimeoutMillis,
-      orElse: () => Effect.fail(new Network({ message: `no answer within ${context.requestTimeoutMillis} ms` })),
+      orElse: () =>
+        Effect.fail(new Network({ message: `no answer within ${context.requestTimeoutMillis} ms` })),
     }),
     Effect.flatMap((response) => followRedirect(context, slot, aborter, hop, response)),
   )
@@ -126,7 +141,9 @@ const followRedirect = (
   const location = response.headers.get("location")
   const target = location === null || !URL.canParse(location, hop.url) ? null : new URL(location, hop.url)
   if (target === null || target.origin !== hop.url.origin) {
-    return Effect.fail(new ProtocolViolation({ message: `the server redirects to ${target?.origin ?? "nowhere"}` }))
+    return Effect.fail(
+      new ProtocolViolation({ message: `the server redirects to ${target?.origin ?? "nowhere"}` }),
+    )
   }
   if (hop.hops >= maxRedirects) {
     return Effect.fail(new ProtocolViolation({ message: `more than ${maxRedirects} redirects` }))
@@ -145,6 +162,7 @@ const readAnswer = (
   context: RequestContext,
   slot: Slot,
   response: Response,
+  sentAt: number,
 ): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
     const decoder = new TextDecoder("utf-8", { fatal: true })
@@ -158,7 +176,8 @@ const readAnswer = (
       }).pipe(
         Effect.timeoutOrElse({
           duration: context.bodyIdleMillis,
-          orElse: () => Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` })),
+          orElse: () =>
+            Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` })),
         }),
       )
       if (part.done) break
@@ -166,7 +185,8 @@ const readAnswer = (
       text += yield* decodeText(decoder, part.value)
     }
     text += yield* decodeText(decoder, undefined)
-    return { status: response.status, headers: response.headers, text, bytes }
+    const elapsedMillis = (yield* Clock.currentTimeMillis) - sentAt
+    return { status: response.status, headers: response.headers, text, bytes, elapsedMillis }
   })
 
 const decodeText = (

@@ -92,9 +92,13 @@ const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
     case "Join":
       return join(state, event)
     case "Answered":
-      return changeOpen(state, event.id, (ticket) => (ticket.answered ? ticket : { ...ticket, answered: true }))
+      return changeOpen(state, event.id, (ticket) =>
+        ticket.answered ? ticket : { ...ticket, answered: true },
+      )
     case "SliceOver":
-      return changeOpen(state, event.id, (ticket) => (ticket.sliceOver ? ticket : { ...ticket, sliceOver: true }))
+      return changeOpen(state, event.id, (ticket) =>
+        ticket.sliceOver ? ticket : { ...ticket, sliceOver: true },
+      )
     case "Leave":
       return leave(state, event.id)
     case "Forget": {
@@ -114,12 +118,21 @@ const join = (
   const turn = event.live
     ? Math.max(state.current.live, taken.live + 1)
     : Math.max(state.current.other, taken.other + 1)
-  const ticket: Ticket = { id: state.nextId, lane: event.lane, live: event.live, priority: event.priority, turn }
+  const ticket: Ticket = {
+    id: state.nextId,
+    lane: event.lane,
+    live: event.live,
+    priority: event.priority,
+    turn,
+  }
   return {
     ...state,
     nextId: state.nextId + 1,
     waiting: [...state.waiting, ticket],
-    taken: new Map(state.taken).set(event.lane, event.live ? { ...taken, live: turn } : { ...taken, other: turn }),
+    taken: new Map(state.taken).set(
+      event.lane,
+      event.live ? { ...taken, live: turn } : { ...taken, other: turn },
+    ),
   }
 }
 

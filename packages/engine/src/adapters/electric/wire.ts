@@ -63,9 +63,12 @@ const decodeList = (list: ReadonlyArray<unknown>): DecodedBody | WireViolation =
 /** Null when the message is one we know and well formed; `"unknown"` when it is to be skipped; else what is wrong with it. */
 const checkMessage = (entry: Record<string, unknown>, headers: Record<string, unknown>): string | null => {
   if ("key" in entry) return checkChange(entry, headers)
-  if ("control" in headers) return headers["control"] === Control.snapshotEnd ? checkSnapshotEnd(headers) : "unknown"
+  if ("control" in headers)
+    return headers["control"] === Control.snapshotEnd ? checkSnapshotEnd(headers) : "unknown"
   if (headers["event"] === MoveEvent.moveOut || headers["event"] === MoveEvent.moveIn) {
-    return Array.isArray(headers["patterns"]) && headers["patterns"].every(isPattern) ? null : "is an event without patterns"
+    return Array.isArray(headers["patterns"]) && headers["patterns"].every(isPattern)
+      ? null
+      : "is an event without patterns"
   }
   return "unknown"
 }
@@ -73,18 +76,22 @@ const checkMessage = (entry: Record<string, unknown>, headers: Record<string, un
 const checkChange = (entry: Record<string, unknown>, headers: Record<string, unknown>): string | null => {
   if (typeof entry["key"] !== "string") return "has a key that is not text"
   const operation = headers["operation"]
-  if (operation !== Operation.insert && operation !== Operation.update && operation !== Operation.delete) return "unknown"
+  if (operation !== Operation.insert && operation !== Operation.update && operation !== Operation.delete)
+    return "unknown"
   const value = entry["value"]
   if (!isRecord(value)) return `is a change without a value (${entry["key"]})`
   for (const column in value) {
     const field = value[column]
-    if (field !== null && typeof field !== "string") return `has column ${column} as ${kindOf(field)}, not text or null (${entry["key"]})`
+    if (field !== null && typeof field !== "string")
+      return `has column ${column} as ${kindOf(field)}, not text or null (${entry["key"]})`
   }
   return null
 }
 
 const checkSnapshotEnd = (headers: Record<string, unknown>): string | null =>
-  typeof headers["xmin"] === "string" && typeof headers["xmax"] === "string" && Array.isArray(headers["xip_list"])
+  typeof headers["xmin"] === "string" &&
+  typeof headers["xmax"] === "string" &&
+  Array.isArray(headers["xip_list"])
     ? null
     : "is a snapshot-end without xmin, xmax and xip_list"
 
@@ -100,11 +107,14 @@ export const isRegression = (before: string, after: string): boolean => {
   const right = parseOffset(after)
   if (left === null || right === null) return false
   if (left.transaction !== right.transaction) return right.transaction < left.transaction
-  if (left.operation === "inf" || right.operation === "inf") return left.operation === "inf" && right.operation !== "inf"
+  if (left.operation === "inf" || right.operation === "inf")
+    return left.operation === "inf" && right.operation !== "inf"
   return right.operation < left.operation
 }
 
-const parseOffset = (offset: string): { readonly transaction: bigint; readonly operation: bigint | "inf" } | null => {
+const parseOffset = (
+  offset: string,
+): { readonly transaction: bigint; readonly operation: bigint | "inf" } | null => {
   if (offset === "-1") return { transaction: -1n, operation: 0n }
   const match = /^(\d+)_(\d+|inf)$/.exec(offset)
   if (match?.[1] === undefined || match[2] === undefined) return null
@@ -116,4 +126,5 @@ const violation = (message: string): WireViolation => ({ _tag: "Violation", mess
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const kindOf = (value: unknown): string => (value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`)
+const kindOf = (value: unknown): string =>
+  value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`

@@ -89,7 +89,10 @@ export class ScriptedShapeSource extends Context.Service<
     /** Lets a hanging run go on. */
     readonly release: (key: InstanceKey) => Effect.Effect<void>
     /** Steps every later run of this key starts with; replaces the script set before. */
-    readonly onStart: (key: InstanceKey, script: StartScript | ReadonlyArray<ScriptStep>) => Effect.Effect<void>
+    readonly onStart: (
+      key: InstanceKey,
+      script: StartScript | ReadonlyArray<ScriptStep>,
+    ) => Effect.Effect<void>
     /** Steps for later runs of keys without a script of their own. */
     readonly onAnyStart: (script: StartScript) => Effect.Effect<void>
     /** Keys with a run in progress, in order of start; a key twice when two of its runs overlap. */
@@ -112,7 +115,11 @@ export class ScriptedShapeSource extends Context.Service<
             ShapeSource,
             ShapeSource.of({
               changes: (instance, resume) => runStream(state, instance, resume),
-              connections: () => ({ open: openRuns(state).length, waiting: 0, max: options.maxConnections ?? 4 }),
+              connections: () => ({
+                open: openRuns(state).length,
+                waiting: 0,
+                max: options.maxConnections ?? 4,
+              }),
             }),
           ),
         )
@@ -149,7 +156,9 @@ const scriptApi = (state: Scripts): ScriptedShapeSource["Service"] => {
   return {
     push,
     upToDate: (key, options = {}) =>
-      Effect.suspend(() => push(key, upToDateBatch(options.checkpoint ?? nextCheckpoint(state, key), options.messages))),
+      Effect.suspend(() =>
+        push(key, upToDateBatch(options.checkpoint ?? nextCheckpoint(state, key), options.messages)),
+      ),
     mustRefetch: (key) => push(key, { _tag: "MustRefetch" }),
     fail: (key, reason) => push(key, { _tag: "Fail", reason }),
     end: (key) => push(key, { _tag: "End" }),

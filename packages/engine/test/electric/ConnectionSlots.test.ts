@@ -1,0 +1,183 @@
+/** The slot rules with fibers and a virtual clock: rotation, fairness, and nothing left behind whenever something is interrupted. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { ConnectionSlots, slotCut, type Slot } from "../../src/adapters/electric/ConnectionSlots.ts"
+import { Mailbox, maxRequestSignals } from "../../src/adapters/electric/Mailbox.ts"
+import { defaultEngineConfig, EngineConfig } from "../../src/ports/EngineConfig.ts"
+import type { SourceEvent } from "../../src/ports/ShapeSource.ts"
+import { batch, signal } from "../../src/testing/messages.ts"
+
+const limits = (maxConnections: number) =>
+  Effect.provideService(EngineConfig, { ...defaultEngineConfig, maxConnections, liveSliceMillis: 600 })
+
+/** A poll that is answered never, and gives way when cut. */
+const quietPoll = (slot: Slot) =>
+  Effect.callback<never, typeof slotCut>((resume) => {
+    slot.cutSignal.addEventListener("abort", () => resume(Effect.fail(slotCut)), { once: true })
+  })
+
+const pollForever = (slots: ConnectionSlots["Service"], onPoll: () => void, priority = 0) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const lane = yield* slots.lane({ priority, onSlot: () => undefined })
+      const poll = slots.withSlot(lane, true, (slot) =>
+        Effect.suspend(() => {
+          onPoll()
+          return quietPoll(slot)
+        }),
+      )
+      return yield* Effect.forever(Effect.catchTag(poll, "SlotCut", () => Effect.void))
+    }),
+  )
+
+const settle = Effect.repeat(Effect.yieldNow, { times: 30 })
+
+describe("ConnectionSlots", () => {
+  it.effect("polls each of 20 live instances on 4 slots within 5 slices", () =>
+    Effect.gen(function* () {
+      const slots = yield* ConnectionSlots
+      const last = new Map<number, number>()
+      let slice = 0
+      let longest = 0
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, index) => index),
+        (index) =>
+          Effect.forkChild(
+            pollForever(slots, () => {
+              longest = Math.max(longest, slice - (last.get(index) ?? 0))
+              last.set(index, slice)
+            }),
+          ),
+      )
+      yield* settle
+      for (slice = 1; slice <= 30; slice += 1) {
+        yield* TestClock.adjust(600)
+        yield* settle
+        assert.strictEqual(slots.connections().open, 4)
+      }
+      assert.strictEqual(last.size, 20)
+      assert.isAtMost(longest, 5)
+      yield* Effect.forEach(fibers, Fiber.interrupt)
+      assert.deepStrictEqual(slots.connections(), { open: 0, waiting: 0, max: 4 })
+    }).pipe(Effect.provide(ConnectionSlots.layer), limits(4)),
+  )
+
+  it.effect("never cuts a poll whose answer has begun", () =>
+    Effect.gen(function* () {
+      const slots = yield* ConnectionSlots
+      const lane = yield* slots.lane({ priority: 0, onSlot: () => undefined })
+      let cut = false
+      const answered = yield* Effect.forkChild(
+        slots.withSlot(lane, true, (slot) => {
+          slot.answered()
+          slot.cutSignal.addEventListener("abort", () => (cut = true))
+          return Effect.never
+        }),
+      )
+      yield* settle
+      const waiting = yield* Effect.forkChild(pollForever(slots, () => undefined))
+      yield* settle
+      yield* TestClock.adjust("1 minute")
+      assert.isFalse(cut)
+      assert.strictEqual(slots.connections().waiting, 1)
+      yield* Fiber.interrupt(answered)
+      yield* settle
+      assert.deepStrictEqual(slots.connections(), { open: 1, waiting: 0, max: 1 })
+      yield* Fiber.interrupt(waiting)
+    }).pipe(Effect.provide(ConnectionSlots.layer), limits(1)),
+  )
+
+  it.effect("tells a lane when it gains its first slot and loses its last", () =>
+    Effect.gen(function* () {
+      const slots = yield* ConnectionSlots
+      const heard: Array<boolean> = []
+      const lane = yield* slots.lane({ priority: 0, onSlot: (held) => heard.push(held) })
+      const first = yield* Effect.forkChild(slots.withSlot(lane, false, () => Effect.never))
+      const second = yield* Effect.forkChild(slots.withSlot(lane, false, () => Effect.never))
+      yield* settle
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(heard, [true])
+      yield* Fiber.interrupt(second)
+      assert.deepStrictEqual(heard, [true, false])
+    }).pipe(Effect.provide(ConnectionSlots.layer), limits(4)),
+  )
+
+  it.effect.prop(
+    "leaks nothing wherever a request is interrupted",
+    {
+      moments: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2000 }))),
+      max: Schema.Literals([1, 2, 3]),
+    },
+    ({ max, moments }) =>
+      Effect.gen(function* () {
+        const slots = yield* ConnectionSlots
+        const fibers = yield* Effect.forEach(moments, (moment, index) =>
+          Effect.forkChild(
+            Effect.gen(function* () {
+              const fiber = yield* Effect.forkChild(pollForever(slots, () => undefined, index % 3))
+              if (moment > 0) yield* Effect.sleep(moment)
+              yield* Fiber.interrupt(fiber)
+            }),
+          ),
+        )
+        for (let step = 0; step < 25; step += 1) {
+          assert.isAtMost(slots.connections().open, max)
+          yield* TestClock.adjust(100)
+          yield* settle
+        }
+        yield* Effect.forEach(fibers, Fiber.join)
+        assert.deepStrictEqual(slots.connections(), { open: 0, waiting: 0, max })
+      }).pipe(Effect.provide(ConnectionSlots.layer), limits(max)),
+  )
+})
+
+describe("Mailbox", () => {
+  const take = (mailbox: Mailbox) => Effect.map(mailbox.pull, ([event]) => event)
+
+  it.effect("resolves a batch when the element after it is pulled", () =>
+    Effect.gen(function* () {
+      const mailbox = new Mailbox()
+      let ready = false
+      const offered = mailbox.offerBatch(batch({ offset: "0_0" })).then(() => (ready = true))
+      assert.strictEqual((yield* take(mailbox))._tag, "Batch")
+      yield* Effect.promise(() => Promise.resolve())
+      assert.isFalse(ready)
+      const next = yield* Effect.forkChild(take(mailbox))
+      yield* Effect.promise(() => offered)
+      assert.isTrue(ready)
+      mailbox.offerSignal(signal("request"))
+      assert.strictEqual((yield* Fiber.join(next))._tag, "Signal")
+    }),
+  )
+
+  it.effect("keeps the newest slot signal and a bounded number of requests", () =>
+    Effect.gen(function* () {
+      const mailbox = new Mailbox()
+      for (let turn = 0; turn < 1000; turn += 1) {
+        mailbox.offerSignal(signal(turn % 2 === 0 ? "slot-gained" : "slot-lost"))
+        mailbox.offerSignal(signal("request"))
+      }
+      const seen: Array<SourceEvent> = []
+      yield* Stream.fromPull(Effect.succeed(mailbox.pull)).pipe(
+        Stream.take(maxRequestSignals + 1),
+        Stream.runForEach((event) => Effect.sync(() => void seen.push(event))),
+      )
+      assert.deepStrictEqual(
+        seen.filter((event) => event._tag === "Signal" && event.signal !== "request"),
+        [signal("slot-lost")],
+      )
+    }),
+  )
+
+  it.effect("lets everyone go when it is closed", () =>
+    Effect.gen(function* () {
+      const mailbox = new Mailbox()
+      const first = mailbox.offerBatch(batch({ offset: "0_0" }))
+      const second = mailbox.offerBatch(batch({ offset: "0_1" }))
+      yield* take(mailbox)
+      mailbox.close()
+      yield* Effect.promise(() => Promise.all([first, second, mailbox.offerBatch(batch({ offset: "0_2" }))]))
+    }),
+  )
+})
