@@ -1,0 +1,157 @@
+/**
+ * A dev-server over a PGlite that somebody else opened: as a scoped Effect, or as a layer for tests. Starts and stops in
+ * milliseconds; several may run in one process. The CLI is one user of it. Never for production.
+ */
+import { createServer } from "node:http"
+import type { PGlite } from "@electric-sql/pglite"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { make as makeCapture } from "./capture/TriggerCapture.ts"
+import { fromPGlite, type SqlFailure, type StatementResult, type Text } from "./db/Database.ts"
+import { makeApp } from "./http/app.ts"
+import { make as makeClock } from "./shapes/Clock.ts"
+import { ShapeEngine } from "./shapes/ShapeEngine.ts"
+import { durable, memory } from "./store/ShapeStore.ts"
+
+/** How a server is set up. Everything but `db` has a default. */
+export interface DevServerOptions {
+  /** The open database. The server does not close it. */
+  readonly db: PGlite
+  /** Port to listen on; 0 picks a free one (default). */
+  readonly port?: number | undefined
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string | undefined
+  /** Electric's API secret. Default: none is asked for. */
+  readonly secret?: string | null | undefined
+  /** Token that opens `POST /sql`. Default: the endpoint does not exist. */
+  readonly sqlToken?: string | null | undefined
+  /** How long a live request is held. Default 20 000. */
+  readonly longPollTimeoutMillis?: number | undefined
+  /** Bytes of JSON that close a chunk. Default 10 MiB. */
+  readonly chunkBytes?: number | undefined
+  /** Bytes of one shape's log beyond which it is rotated. Default 64 MiB. */
+  readonly maxLogBytes?: number | undefined
+  /** Shapes kept at most. Default 5 000. */
+  readonly maxShapes?: number | undefined
+  /** Whether `DELETE /v1/shape` works. Default false. */
+  readonly allowDelete?: boolean | undefined
+  /**
+   * Schema our tables and functions live in. Default: one of its own per server, dropped at the end. Named: kept, and with it
+   * handles and logs of the shapes, so that the next server under that name goes on with them. One server per name at a time.
+   */
+  readonly captureSchema?: string | undefined
+}
+
+/** A running server. */
+export interface DevServerHandle {
+  /** `http://host:port`, without a trailing slash. */
+  readonly url: string
+  readonly port: number
+  /** Runs one statement in a transaction of its own; parameters and values as Postgres text. */
+  readonly sql: (statement: string, params?: ReadonlyArray<Text>) => Effect.Effect<StatementResult, SqlFailure>
+  /** Runs a script. */
+  readonly exec: (script: string) => Effect.Effect<void, SqlFailure>
+  /** Shapes in service and requests waiting, for tests and status. */
+  readonly counts: () => { readonly shapes: number; readonly waiters: number }
+}
+
+/** The server could not start. */
+export class DevServerError extends Data.TaggedError("DevServerError")<{
+  readonly reason: "listen" | "database"
+  readonly message: string
+  readonly cause: unknown
+}> {}
+
+const messageOf = (cause: unknown): string => {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  return inner instanceof Error ? inner.message : String(inner)
+}
+
+/** How long open answers may take after a stop, before their connections are cut. */
+const closeGraceMillis = 500
+
+/** Starts a server that runs until the scope closes. */
+export const make = (options: DevServerOptions): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const db = fromPGlite(options.db)
+    const clock = makeClock(Date.now)
+    const isEphemeral = options.captureSchema === undefined
+    const schema = options.captureSchema ?? `espalier_capture_${clock.next().toString(36)}`
+    const context = yield* Effect.context<never>()
+    const engine = yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () =>
+          ShapeEngine.start({
+            db,
+            capture: makeCapture(db, schema),
+            store: isEphemeral ? memory : durable(schema),
+            clock,
+            now: Date.now,
+            chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
+            maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
+            maxShapes: options.maxShapes ?? 5_000,
+            onFailure: (error) => Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
+          }),
+        catch: (cause) => new DevServerError({ reason: "database", message: messageOf(cause), cause }),
+      }),
+      (running) => Effect.promise(() => running.close(isEphemeral)),
+    )
+    const host = options.host ?? "127.0.0.1"
+    const port = yield* listen(options, engine, host)
+    return {
+      url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+      port,
+      sql: (statement, params) => attempt(() => db.transaction((sql) => sql.run(statement, params))),
+      exec: (script) => attempt(() => db.exec(script)),
+      counts: () => ({ shapes: engine.shapeCount, waiters: engine.waiterCount }),
+    }
+  })
+
+/** Everything the database adapter rejects with is a {@link SqlFailure}. */
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, SqlFailure> =>
+  Effect.tryPromise({ try: run, catch: (error) => error as SqlFailure })
+
+const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: ShapeEngine, host: string) {
+  const node = createServer()
+  let isClosing = false
+  const server = yield* NodeHttpServer.make(() => node, { port: options.port ?? 0, host, gracefulShutdownTimeout: "1 second" }).pipe(
+    Effect.mapError((cause) => new DevServerError({ reason: "listen", message: messageOf(cause), cause })),
+  )
+  yield* server.serve(
+    makeApp({
+      engine,
+      db: fromPGlite(options.db),
+      secret: options.secret ?? null,
+      sqlToken: options.sqlToken ?? null,
+      allowDelete: options.allowDelete ?? false,
+      longPollTimeoutMillis: options.longPollTimeoutMillis ?? 20_000,
+      isClosing: () => isClosing,
+    }),
+  )
+  // Runs before the server's own finalizer, which waits for open answers: lets the waiters go, then cuts what is left.
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      isClosing = true
+      node.closeIdleConnections()
+      yield* Effect.promise(() => engine.close(false))
+      yield* Effect.forkDetach(
+        Effect.sleep(closeGraceMillis).pipe(Effect.andThen(Effect.sync(() => node.closeAllConnections()))),
+      )
+    }),
+  )
+  return server.address._tag === "UnixPathAddress" ? (options.port ?? 0) : server.address.port
+})
+
+/** The running server as a service. */
+export class DevServer extends Context.Service<DevServer, DevServerHandle>()("dev-server/DevServer") {
+  /** Starts a server over an open PGlite. */
+  static readonly layer = (options: DevServerOptions): Layer.Layer<DevServer, DevServerError> =>
+    Layer.effect(DevServer, make(options))
+
+  /** Starts a server for the surrounding scope. */
+  static readonly make = make
+}

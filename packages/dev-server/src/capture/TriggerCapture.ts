@@ -1,0 +1,121 @@
+/**
+ * The capture adapter for PGlite: row triggers write every change of a tracked table into `<schema>.changes`, as row
+ * literals under fixed output settings. PGlite runs one session, so the sequence order of that table is the commit order, and
+ * a transaction's changes are contiguous. A table's changes are kept while no server runs (data directory).
+ */
+import type { Database, Sql } from "../db/Database.ts"
+import type { Table } from "../db/catalog.ts"
+import { quoteIdent, quoteText } from "../db/identifier.ts"
+import type { Capture, Captured, CapturedTransaction, RowChange } from "./Capture.ts"
+
+/** The settings Electric prints values under (protocol reference §3.1). */
+const outputSettings =
+  "set bytea_output = 'hex' set datestyle = 'ISO, DMY' set timezone = 'UTC' set extra_float_digits = 1 set intervalstyle = 'iso_8601'"
+
+/** Statements that bring this session to the same output settings for the rest of its transaction. */
+export const outputSettingsScript = `
+  set local bytea_output = 'hex'; set local datestyle = 'ISO, DMY'; set local timezone = 'UTC';
+  set local extra_float_digits = 1; set local intervalstyle = 'iso_8601'; set local search_path = "$user", public;
+  set local standard_conforming_strings = on;`
+
+/** Fires before every other AFTER trigger, so that a cascade's parent is captured before its children (§13.4). */
+const triggerName = (schema: string): string => quoteIdent(`000_${schema}`)
+
+const installScript = (schema: string): string => {
+  const s = quoteIdent(schema)
+  const channel = quoteText(schema)
+  return `
+  create schema if not exists ${s};
+  create table if not exists ${s}.changes (
+    seq bigserial primary key, xid xid8 not null default pg_current_xact_id(),
+    relation oid not null, op "char" not null, old_row text, new_row text);
+  create or replace function ${s}.capture_row() returns trigger language plpgsql ${outputSettings} as $capture$
+  begin
+    insert into ${s}.changes (relation, op, old_row, new_row) values (
+      tg_argv[0]::oid, left(tg_op, 1)::"char",
+      case when tg_op in ('UPDATE', 'DELETE') then old::text end,
+      case when tg_op in ('UPDATE', 'INSERT') then new::text end);
+    perform pg_notify(${channel}, '');
+    return null;
+  end $capture$;
+  create or replace function ${s}.capture_truncate() returns trigger language plpgsql as $capture$
+  begin
+    insert into ${s}.changes (relation, op) values (tg_argv[0]::oid, 'T');
+    perform pg_notify(${channel}, '');
+    return null;
+  end $capture$;
+  create or replace function ${s}.capture_ddl() returns event_trigger language plpgsql as $capture$
+  begin
+    insert into ${s}.changes (relation, op) values (0, 'S');
+    perform pg_notify(${channel}, '');
+  end $capture$;
+  drop event trigger if exists ${quoteIdent(schema)};
+  create event trigger ${quoteIdent(schema)} on ddl_command_end
+    when tag in ('ALTER TABLE', 'DROP TABLE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA', 'DROP SCHEMA', 'DROP TYPE')
+    execute function ${s}.capture_ddl();`
+}
+
+const removeScript = (schema: string): string =>
+  `drop event trigger if exists ${quoteIdent(schema)}; drop schema if exists ${quoteIdent(schema)} cascade;`
+
+const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
+  const name = triggerName(schema)
+  const oid = quoteText(table.oid)
+  const [known] = await sql.rows(
+    `select 1 from pg_trigger where tgrelid = $1::oid and tgname = $2`,
+    [table.oid, `000_${schema}`],
+  )
+  if (known !== undefined) return
+  await sql.exec(`
+    create trigger ${name} after insert or update or delete on ${table.sqlName}
+      for each row execute function ${quoteIdent(schema)}.capture_row(${oid});
+    create trigger ${quoteIdent(`000_${schema}_truncate`)} after truncate on ${table.sqlName}
+      for each statement execute function ${quoteIdent(schema)}.capture_truncate(${oid});`)
+}
+
+const operations: Readonly<Record<string, RowChange["operation"]>> = { I: "insert", U: "update", D: "delete" }
+
+/** Transaction ids on the wire are the low 32 bits. */
+const narrow = (xid: string): number => Number(BigInt(xid) & 0xffffffffn)
+
+const take = async (sql: Sql, schema: string): Promise<Captured> => {
+  const rows = await sql.rows(
+    `with taken as (delete from ${quoteIdent(schema)}.changes returning *)
+     select xid, relation, op, old_row, new_row from taken order by seq`,
+  )
+  const transactions: Array<CapturedTransaction & { readonly xid: string }> = []
+  let schemaChanged = false
+  let changes: Array<RowChange> = []
+  let truncated: Array<string> = []
+  let position = 0
+  for (const [xid, relation, op, oldRow, newRow] of rows) {
+    if (op === "S") {
+      schemaChanged = true
+      continue
+    }
+    if (transactions.at(-1)?.xid !== xid) {
+      changes = []
+      truncated = []
+      position = 0
+      transactions.push({ xid: String(xid), txid: narrow(String(xid)), changes, truncated })
+    }
+    const operation = operations[String(op)]
+    if (operation === undefined) truncated.push(String(relation))
+    else {
+      changes.push({ operation, relation: String(relation), position, oldRow: oldRow ?? null, newRow: newRow ?? null })
+      position += 2
+    }
+  }
+  return { transactions, schemaChanged }
+}
+
+/**
+ * Trigger capture in `schema`. Two servers over one database need two schemas: each takes the changes of its own.
+ */
+export const make = (db: Database, schema: string): Capture => ({
+  install: (sql) => sql.exec(installScript(schema)),
+  track: (sql, table) => track(sql, schema, table),
+  take: (sql) => take(sql, schema),
+  listen: (heard) => db.listen(schema, heard),
+  remove: (sql) => sql.exec(removeScript(schema)),
+})

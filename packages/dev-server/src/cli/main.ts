@@ -1,0 +1,112 @@
+/**
+ * The `dev-server` command as one scoped Effect: lock, database, seeds, server, ready line. Prints one JSON line on stdout
+ * when it can serve and says on stderr that it is for development. Everything is released in reverse order at the end.
+ */
+import { readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import type { PGlite } from "@electric-sql/pglite"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fromPGlite } from "../db/Database.ts"
+import { DevServerError, make } from "../DevServer.ts"
+import * as DataDirLock from "./DataDirLock.ts"
+import type { Flags } from "./flags.ts"
+
+/** A start that failed, in one sentence. */
+export class StartError extends Data.TaggedError("StartError")<{ readonly message: string }> {}
+
+/** Schema that keeps shapes in a data directory. */
+const durableSchema = "espalier_capture"
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Keeps the write-ahead log small: PGlite has no process that would recycle it. */
+const startParams = ["-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB"]
+
+/** Starts the server and prints the ready line; lives until the scope closes. */
+export const run = (
+  flags: Flags,
+  print: (line: string) => void,
+): Effect.Effect<void, StartError | DataDirLock.DataDirError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const seeds = yield* readSeeds(flags.seeds)
+    const dataDir = flags.dataDir === null ? null : resolve(flags.dataDir)
+    if (dataDir !== null) yield* DataDirLock.acquire(dataDir)
+    const db = yield* open(dataDir)
+    yield* seed(db, seeds)
+    const server = yield* make({
+      db,
+      port: flags.port,
+      host: flags.host,
+      secret: flags.secret,
+      sqlToken: flags.sqlToken,
+      longPollTimeoutMillis: flags.longPollTimeoutMillis,
+      chunkBytes: flags.chunkBytes,
+      allowDelete: flags.allowDelete,
+      captureSchema: dataDir === null ? undefined : durableSchema,
+    }).pipe(Effect.mapError((error) => new StartError({ message: explain(error, flags) })))
+    print(JSON.stringify({ ready: true, url: server.url, port: server.port, dataDir }))
+  })
+
+const explain = (error: DevServerError, flags: Flags): string => {
+  if (error.reason === "database") return `The database cannot be prepared: ${error.message}`
+  const code = /EADDRINUSE|EACCES|EADDRNOTAVAIL|ENOTFOUND/u.exec(error.message)?.[0]
+  const words: Readonly<Record<string, string>> = {
+    EADDRINUSE: `Port ${flags.port} on ${flags.host} is already in use`,
+    EACCES: `Port ${flags.port} on ${flags.host} may not be used by this account`,
+    EADDRNOTAVAIL: `${flags.host} is not an address of this machine`,
+    ENOTFOUND: `${flags.host} is not an address of this machine`,
+  }
+  return `${words[code ?? ""] ?? `Cannot listen on ${flags.host}:${flags.port}`} (${error.message}).`
+}
+
+interface SeedFile {
+  readonly path: string
+  readonly script: string
+}
+
+const readSeeds = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<SeedFile>, StartError> =>
+  Effect.forEach(paths, (path) =>
+    Effect.try({
+      try: () => ({ path, script: readFileSync(path, "utf8") }),
+      catch: (error) => new StartError({ message: `The seed file ${path} cannot be read: ${messageOf(error)}` }),
+    }),
+  )
+
+const open = (dataDir: string | null): Effect.Effect<PGlite, StartError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: async () => {
+        const { PGlite } = await import("@electric-sql/pglite")
+        return await PGlite.create({
+          ...(dataDir === null ? {} : { dataDir }),
+          startParams: [...PGlite.defaultStartParams, ...startParams],
+        })
+      },
+      catch: (error) =>
+        new StartError({ message: `The database ${dataDir ?? "in memory"} cannot be opened: ${messageOf(error)}` }),
+    }),
+    (db) => Effect.promise(() => db.close()),
+  )
+
+/** Runs the seeds where the database holds no table of the user, all in one transaction. */
+const seed = (db: PGlite, seeds: ReadonlyArray<SeedFile>): Effect.Effect<void, StartError> => {
+  let current = ""
+  return Effect.tryPromise({
+    try: () =>
+      fromPGlite(db).transaction(async (sql) => {
+        const [row] = await sql.rows(
+          `select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', $1))`,
+          [durableSchema],
+        )
+        if (row?.[0] === "t") return
+        for (const { path, script } of seeds) {
+          current = path
+          await sql.exec(script)
+        }
+      }),
+    catch: (error) => new StartError({ message: `The seed file ${current} failed: ${messageOf(error)}` }),
+  })
+}

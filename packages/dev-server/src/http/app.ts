@@ -1,0 +1,128 @@
+/**
+ * The HTTP face of a dev-server: routes, secret, methods. Shape requests go to `shapeRoute.ts`, SQL to `sqlRoute.ts`.
+ */
+import { Param } from "@espalier/engine/wire"
+import * as Effect from "effect/Effect"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { Database } from "../db/Database.ts"
+import { DefinitionError } from "../where/WhereError.ts"
+import { type Query, parseQuery } from "./query.ts"
+import * as respond from "./respond.ts"
+import type { Exchange } from "./respond.ts"
+import { readShapeRequest } from "./shapeRequest.ts"
+import { serveShape, type ShapeRouteOptions } from "./shapeRoute.ts"
+import { serveSql } from "./sqlRoute.ts"
+
+/** What the app works with. */
+export interface AppOptions extends ShapeRouteOptions {
+  readonly db: Database
+  /** Every `/v1/shape` call but OPTIONS must carry it when set. */
+  readonly secret: string | null
+  /** `/sql` is off without it. */
+  readonly sqlToken: string | null
+  readonly allowDelete: boolean
+}
+
+type Answer = HttpServerResponse.HttpServerResponse
+
+/** The whole application. */
+export const makeApp = (options: AppOptions): Effect.Effect<Answer, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const [path = "/", search = ""] = splitOnce(request.url, "?")
+    const route = normalise(path)
+    const exchange: Exchange = {
+      method: request.method,
+      origin: request.headers["origin"],
+      ifNoneMatch: request.headers["if-none-match"],
+    }
+    if (route === "/sql") {
+      return options.sqlToken === null ? respond.notFound(exchange) : yield* serveSql(options.db, options.sqlToken, request)
+    }
+    const isRead = request.method === "GET" || request.method === "HEAD"
+    if (route === "/" && isRead) return respond.empty(exchange, 200)
+    if (route === "/v1/health" && isRead) {
+      return respond.json(exchange, 200, JSON.stringify({ status: "active" }), {
+        "cache-control": respond.cacheControl.health,
+      })
+    }
+    if (route !== "/v1/shape") return respond.notFound(exchange)
+    return yield* serveShapePath(options, exchange, parseQuery(search))
+  })
+
+const splitOnce = (text: string, separator: string): readonly [string, string] => {
+  const at = text.indexOf(separator)
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** Trailing, doubled and percent-encoded spellings are the same route, and so meet the same secret check. */
+const normalise = (path: string): string => {
+  const parts = path.split("/").map(decode).filter((part) => part !== "")
+  return `/${parts.join("/")}`
+}
+
+const decode = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    // A path that does not decode names no route of ours.
+    return part
+  }
+}
+
+const serveShapePath = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> => {
+  if (exchange.method === "OPTIONS") return Effect.succeed(respond.preflight(exchange))
+  if (!["GET", "HEAD", "POST", "DELETE"].includes(exchange.method)) return Effect.succeed(respond.notFound(exchange))
+  if (options.secret !== null && (query.get(Param.secret) ?? query.get(Param.apiSecret)) !== options.secret) {
+    return Effect.succeed(respond.failure(exchange, 401, { message: "Unauthorized - Invalid API secret" }))
+  }
+  if (exchange.method === "DELETE") return deleteShape(options, exchange, query)
+  const unsupported = findUnsupported(exchange, query)
+  if (unsupported !== null) return Effect.succeed(respond.invalid(exchange, unsupported))
+  const reading = readShapeRequest(query)
+  return reading.request === undefined
+    ? Effect.succeed(respond.invalid(exchange, reading.errors))
+    : serveShape(options, exchange, reading.request)
+}
+
+/** Parts of the protocol this version does not speak; refused by name rather than half answered. */
+const findUnsupported = (exchange: Exchange, query: Query): Readonly<Record<string, ReadonlyArray<string>>> | null => {
+  const message = ["is not supported by the development server"]
+  if (exchange.method === "POST") return { method: message }
+  if ([...query.keys()].some((name) => name.startsWith(Param.subsetPrefix))) return { subset: message }
+  const isSse = [Param.liveSse, Param.experimentalLiveSse].some((name) => query.has(name) && query.get(name) !== "false")
+  return isSse && query.get(Param.live) === "true" ? { [Param.liveSse]: message } : null
+}
+
+const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> =>
+  Effect.gen(function* () {
+    const { engine } = options
+    if (!options.allowDelete) {
+      return respond.failure(exchange, 405, { message: "DELETE not allowed. Start the server with --allow-delete." })
+    }
+    const handle = query.get(Param.handle)
+    const byHandle = typeof handle === "string" && handle !== "" ? engine.find(handle) : undefined
+    const withOffset = new Map([...query, [Param.offset, "-1"]])
+    const reading = query.has(Param.table) ? readShapeRequest(withOffset) : null
+    if (reading?.errors !== undefined) return respond.invalid(exchange, reading.errors)
+    const definition =
+      reading === null
+        ? null
+        : yield* Effect.tryPromise({ try: () => engine.resolve(reading.request.definition), catch: (error) => error })
+    const shape = byHandle ?? (definition === null ? undefined : engine.existing(definition))
+    if (shape === undefined) return respond.failure(exchange, 404, { message: "No existing shape found" })
+    if (definition !== null && shape.definition.identity !== definition.identity) {
+      return respond.failure(exchange, 400, { message: "Handle and shape definition do not match" })
+    }
+    yield* Effect.tryPromise({ try: () => engine.rotate(shape), catch: (error) => error })
+    return respond.empty(exchange, 202)
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.succeed(
+        error instanceof DefinitionError
+          ? respond.invalid(exchange, { [error.field]: [error.message] })
+          : respond.failure(exchange, 500, { error: "Internal server error" }),
+      ),
+    ),
+  )

@@ -1,0 +1,119 @@
+/**
+ * Builds the answers of the shape API: CORS on every one (also on errors, where Electric leaves it out), cache-control by
+ * kind, and the error bodies. The only place that spells these headers.
+ */
+import { Header } from "@espalier/engine/wire"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import { mustRefetchBody } from "../shapes/messages.ts"
+import type { FieldErrors } from "./shapeRequest.ts"
+
+/** What every answer depends on. */
+export interface Exchange {
+  readonly method: string
+  readonly origin: string | undefined
+  readonly ifNoneMatch: string | undefined
+}
+
+/** Named so that nobody takes this server for the real one. */
+export const serverName = "EspalierDevServer/0.1.0"
+
+const exposedHeaders = [
+  Header.cursor,
+  Header.handle,
+  Header.hasData,
+  Header.offset,
+  Header.schema,
+  Header.upToDate,
+  Header.internalKnownError,
+  Header.snapshot,
+  Header.retryAfter,
+].join(",")
+
+/** Headers of every answer. */
+const common = (exchange: Exchange): Record<string, string> => ({
+  [Header.server]: serverName,
+  "access-control-allow-origin": exchange.origin ?? "*",
+  "access-control-expose-headers": exposedHeaders,
+  "access-control-allow-methods": "GET, POST, HEAD, DELETE, OPTIONS",
+  vary: "accept-encoding, origin",
+})
+
+/** `cache-control` values (protocol reference §2.1). */
+export const cacheControl = {
+  start: "public, max-age=604800, s-maxage=3600, stale-while-revalidate=2629746",
+  catchUp: "public, max-age=60, stale-while-revalidate=300",
+  live: "public, max-age=5, stale-while-revalidate=5",
+  none: "no-store",
+  health: "no-cache, no-store, must-revalidate",
+} as const
+
+const jsonType = "application/json; charset=utf-8"
+
+/** An answer with a JSON text body. */
+export const json = (
+  exchange: Exchange,
+  status: number,
+  body: string,
+  headers: Record<string, string>,
+): HttpServerResponse.HttpServerResponse => {
+  const isCacheable = exchange.method === "GET" || exchange.method === "HEAD"
+  const cache = isCacheable ? {} : { [Header.cacheControl]: "no-cache" }
+  return HttpServerResponse.text(body, {
+    status,
+    contentType: jsonType,
+    headers: { ...common(exchange), ...headers, ...cache },
+  })
+}
+
+const errorHeaders = { [Header.cacheControl]: cacheControl.none, "surrogate-control": "no-store" }
+
+/** 400 with `errors` by field. */
+export const invalid = (exchange: Exchange, errors: FieldErrors): HttpServerResponse.HttpServerResponse =>
+  json(exchange, 400, JSON.stringify({ message: "Invalid request", errors }), errorHeaders)
+
+/** Any other error. */
+export const failure = (
+  exchange: Exchange,
+  status: number,
+  body: Readonly<Record<string, unknown>>,
+  headers: Record<string, string> = {},
+): HttpServerResponse.HttpServerResponse => json(exchange, status, JSON.stringify(body), { ...errorHeaders, ...headers })
+
+/** 409: the handle is void. `handle` names the one to use instead, where it is known. */
+export const mustRefetch = (exchange: Exchange, handle: string | null): HttpServerResponse.HttpServerResponse =>
+  json(exchange, 409, mustRefetchBody, {
+    [Header.cacheControl]: `public, max-age=${handle === null ? 1 : 60}, must-revalidate`,
+    ...(handle === null ? {} : { [Header.handle]: handle, [Header.etag]: `"${handle}::"` }),
+  })
+
+/** 200, or 304 when the client has it already. */
+export const served = (
+  exchange: Exchange,
+  body: string,
+  headers: Record<string, string>,
+): HttpServerResponse.HttpServerResponse =>
+  exchange.ifNoneMatch !== undefined && exchange.ifNoneMatch === headers[Header.etag]
+    ? HttpServerResponse.empty({ status: 304, headers: { ...common(exchange), ...headers } })
+    : json(exchange, 200, body, headers)
+
+/** An answer without a body. */
+export const empty = (
+  exchange: Exchange,
+  status: number,
+  headers: Record<string, string> = {},
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.empty({ status, headers: { ...common(exchange), ...headers } })
+
+/** The answer to a preflight. Unlike Electric's it allows what browsers send (checklist 49). */
+export const preflight = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  empty(exchange, 204, {
+    "access-control-allow-headers": "authorization, content-type, if-none-match, traceparent",
+    "access-control-max-age": "86400",
+  })
+
+/** 404 of unknown paths. */
+export const notFound = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text("Not found", {
+    status: 404,
+    headers: { ...common(exchange), [Header.cacheControl]: "max-age=0, private, must-revalidate" },
+  })

@@ -1,0 +1,187 @@
+/**
+ * `GET /v1/shape`: finds or creates the shape and answers the part after the request's offset; live requests wait for it.
+ * A client that goes away interrupts the waiting fiber, which takes its waiter with it.
+ */
+import { Header } from "@espalier/engine/wire"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import { SqlFailure } from "../db/Database.ts"
+import { beforeAll, compareOffsets, formatOffset, type Offset } from "../shapes/offset.ts"
+import type { Definition } from "../shapes/Definition.ts"
+import { upToDate } from "../shapes/messages.ts"
+import type { Shape } from "../shapes/Shape.ts"
+import type { ShapeEngine } from "../shapes/ShapeEngine.ts"
+import { etagOf, type Slice, toBody } from "../shapes/ShapeLog.ts"
+import { DefinitionError } from "../where/WhereError.ts"
+import * as respond from "./respond.ts"
+import type { Exchange } from "./respond.ts"
+import type { ShapeRequest } from "./shapeRequest.ts"
+
+/** What the route works with. */
+export interface ShapeRouteOptions {
+  readonly engine: ShapeEngine
+  readonly longPollTimeoutMillis: number
+  /** True once the server is stopping. */
+  readonly isClosing: () => boolean
+}
+
+type Answer = HttpServerResponse.HttpServerResponse
+
+/** Seconds between 1970 and 2024-10-09, where Electric's cursors begin. */
+const cursorEpochSeconds = 1_728_432_000
+
+/** Runs a promise of the engine; what it rejects with is the error. */
+const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.tryPromise({ try: run, catch: (error) => error })
+
+/** Answers a well-formed request. */
+export const serveShape = (
+  options: ShapeRouteOptions,
+  exchange: Exchange,
+  request: ShapeRequest,
+): Effect.Effect<Answer> =>
+  Effect.gen(function* () {
+    const { engine } = options
+    yield* attempt(() => engine.settle())
+    const known = request.handle === null ? undefined : engine.find(request.handle)
+    if (request.handle !== null) {
+      const definition = yield* attempt(() => engine.resolve(request.definition))
+      if (known === undefined || known.definition.identity !== definition.identity) {
+        const right = yield* attempt(() => engine.shapeFor(request.definition))
+        return respond.mustRefetch(exchange, right.handle)
+      }
+    }
+    const shape = known ?? (yield* attempt(() => engine.shapeFor(request.definition)))
+    shape.lastUsedAt = yield* Clock.currentTimeMillis
+    if (request.offset === "now") return yield* serveNow(options, exchange, shape)
+    if (request.offset.tx < 0) return serveSlice(options, exchange, request, shape, shape.log.after(beforeAll))
+    return yield* serveLog(options, exchange, request, shape, request.offset)
+  }).pipe(Effect.catch((error) => failed(exchange, error)))
+
+const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
+  if (error instanceof DefinitionError) {
+    return Effect.succeed(respond.invalid(exchange, { [error.field]: [error.message] }))
+  }
+  if (error instanceof SqlFailure) {
+    return Effect.succeed(respond.failure(exchange, 500, { message: error.message }))
+  }
+  return Effect.logError("A request to /v1/shape failed", error).pipe(
+    Effect.as(respond.failure(exchange, 500, { error: "Internal server error" })),
+  )
+}
+
+const serveLog = Effect.fnUntraced(function* (
+  options: ShapeRouteOptions,
+  exchange: Exchange,
+  request: ShapeRequest,
+  shape: Shape,
+  offset: Offset,
+) {
+  if (isOutOfBounds(shape, offset)) {
+    yield* waitUntil(shape, () => !isOutOfBounds(shape, offset), options.longPollTimeoutMillis / 2)
+    if (shape.isVoid) return respond.mustRefetch(exchange, null)
+    if (isOutOfBounds(shape, offset)) {
+      return options.isClosing()
+        ? closing(exchange)
+        : respond.invalid(exchange, { offset: ["out of bounds for this shape"] })
+    }
+  }
+  const slice = shape.log.after(offset)
+  if (!request.isLive || slice.messages.length > 0 || !slice.isEnd) {
+    return serveSlice(options, exchange, request, shape, slice, yield* liveCursor(options, request))
+  }
+  const end = shape.log.end
+  const isSettled = () => compareOffsets(shape.log.end, end) > 0
+  yield* waitUntil(shape, isSettled, options.longPollTimeoutMillis)
+  if (shape.isVoid) return respond.mustRefetch(exchange, null)
+  if (!isSettled() && options.isClosing()) return closing(exchange)
+  const later = shape.log.after(offset)
+  const unique = later.messages.length === 0 ? String(yield* Clock.currentTimeNanos) : undefined
+  return serveSlice(options, exchange, request, shape, later, yield* liveCursor(options, request), unique)
+})
+
+/** Offsets of the snapshot (`0_n`) are never out of bounds: past the last chunk they mean "caught up" (§14.1). */
+const isOutOfBounds = (shape: Shape, offset: Offset): boolean =>
+  offset.tx > 0 && compareOffsets(offset, shape.log.end) > 0
+
+/** Waits until `isDone`, the shape is void, the server stops, or the time is over. */
+const waitUntil = (shape: Shape, isDone: () => boolean, millis: number): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (isDone() || shape.isVoid) {
+      resume(Effect.void)
+      return
+    }
+    const waiter = (): void => resume(Effect.void)
+    shape.waiters.add(waiter)
+    return Effect.sync(() => shape.waiters.delete(waiter))
+  }).pipe(Effect.timeoutOption(millis), Effect.map(Option.isSome), Effect.asVoid)
+
+const closing = (exchange: Exchange): Answer =>
+  respond.failure(
+    exchange,
+    503,
+    { message: "The development server is stopping" },
+    { [Header.retryAfter]: "1", [Header.internalKnownError]: "true", connection: "close" },
+  )
+
+const serveNow = Effect.fnUntraced(function* (options: ShapeRouteOptions, exchange: Exchange, shape: Shape) {
+  const unique = String(yield* Clock.currentTimeNanos)
+  return respond.served(exchange, toBody([upToDate(options.engine.lastLsn)]), {
+    ...shapeHeaders(shape, shape.log.end),
+    [Header.cacheControl]: respond.cacheControl.catchUp,
+    [Header.etag]: etagOf(shape.handle, "now", shape.log.end, unique),
+    [Header.schema]: schemaHeader(shape.definition),
+    [Header.upToDate]: "",
+    [Header.hasData]: "false",
+  })
+})
+
+const shapeHeaders = (shape: Shape, offset: Offset): Record<string, string> => ({
+  [Header.handle]: shape.handle,
+  [Header.offset]: formatOffset(offset),
+})
+
+const serveSlice = (
+  options: ShapeRouteOptions,
+  exchange: Exchange,
+  request: ShapeRequest,
+  shape: Shape,
+  slice: Slice,
+  cursor: string | null = null,
+  unique?: string,
+): Answer => {
+  const requested = request.offset === "now" || request.offset.tx < 0 ? beforeAll : request.offset
+  const isStart = requested.tx < 0
+  const messages = slice.isEnd ? [...slice.messages, upToDate(options.engine.lastLsn)] : slice.messages
+  const cache = isStart ? respond.cacheControl.start : request.isLive ? respond.cacheControl.live : respond.cacheControl.catchUp
+  return respond.served(exchange, toBody(messages), {
+    ...shapeHeaders(shape, slice.offset),
+    [Header.cacheControl]: cache,
+    [Header.etag]: etagOf(shape.handle, requested, slice.offset, unique),
+    [Header.hasData]: unique === undefined ? "true" : "false",
+    ...(request.isLive ? {} : { [Header.schema]: schemaHeader(shape.definition) }),
+    ...(slice.isEnd ? { [Header.upToDate]: "" } : {}),
+    ...(cursor === null ? {} : { [Header.cursor]: cursor }),
+  })
+}
+
+/** Header values are Latin-1; other characters of names go as JSON escapes. */
+const schemaHeader = (definition: Definition): string =>
+  JSON.stringify(Object.fromEntries(definition.columns.map((column) => [column.name, column.header]))).replaceAll(
+    /[\u007f-\uffff]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  )
+
+/** The next cursor: the time in steps of the long-poll timeout, always above the client's (protocol reference §2.1). */
+const liveCursor = Effect.fnUntraced(function* (options: ShapeRouteOptions, request: ShapeRequest) {
+  if (!request.isLive) return null
+  const seconds = (yield* Clock.currentTimeMillis) / 1000 - cursorEpochSeconds
+  const step = Math.max(1, options.longPollTimeoutMillis / 1000)
+  const next = Math.ceil(seconds / step) * step
+  const given = Number(request.cursor ?? "0")
+  if (!Number.isSafeInteger(given) || Math.floor(next) > given) return String(Math.floor(next))
+  return String(given + (yield* Random.nextIntBetween(1, 3600)))
+})

@@ -1,0 +1,111 @@
+/**
+ * What one shape is: table, condition, columns, replica and log mode, after analysis. Two requests share a shape exactly
+ * when their definitions have the same identity. Built from request text inside one transaction, which is thrown away
+ * when the definition is bad.
+ */
+import { createHash } from "node:crypto"
+import type { Sql } from "../db/Database.ts"
+import { type Column, findTable, type Table } from "../db/catalog.ts"
+import { parseIdentifier, splitOutsideQuotes } from "../db/identifier.ts"
+import { analyse } from "../where/analyse.ts"
+import type { NormalForm } from "../where/conditions.ts"
+import { missingTable } from "../where/subquery.ts"
+import { DefinitionError } from "../where/WhereError.ts"
+
+/** The defining parameters of a request, as text. */
+export interface DefinitionRequest {
+  readonly table: string
+  readonly where: string | null
+  readonly params: ReadonlyMap<number, string>
+  readonly columns: string | null
+  readonly replica: "default" | "full"
+  readonly log: "full" | "changes_only"
+}
+
+/** An analysed shape. */
+export interface Definition {
+  readonly table: Table
+  /** SQL of the condition; `null` for the whole table. */
+  readonly where: string | null
+  /** Present exactly when the condition holds subqueries. */
+  readonly normalForm: NormalForm | null
+  /** Selected columns, in table order. */
+  readonly columns: ReadonlyArray<Column>
+  readonly hasAllColumns: boolean
+  readonly replica: "default" | "full"
+  readonly log: "full" | "changes_only"
+  /** Other tables the condition reads. */
+  readonly innerTables: ReadonlyArray<Table>
+  /** Equal for equal shapes. */
+  readonly identity: string
+  /** The half of a handle before the dash. */
+  readonly hash: string
+}
+
+/** Reads `table`: `name` or `schema.name`. @throws DefinitionError */
+export const parseTableName = (text: string): { readonly schema: string; readonly name: string } => {
+  const parts = splitOutsideQuotes(text, ".")
+  if (parts.length > 2) throw new DefinitionError("table", "Invalid table name")
+  const names = parts.map((part) => {
+    const parsed = parseIdentifier(part)
+    if (parsed.error !== undefined) throw new DefinitionError("table", parsed.error)
+    return parsed.name
+  })
+  return names.length === 2
+    ? { schema: names[0] ?? "", name: names[1] ?? "" }
+    : { schema: "public", name: names[0] ?? "" }
+}
+
+/** Analyses a request. @throws DefinitionError */
+export const define = async (sql: Sql, request: DefinitionRequest): Promise<Definition> => {
+  const { schema, name } = parseTableName(request.table)
+  const table = await findTable(sql, schema, name)
+  if (table === null) throw missingTable(schema, name)
+  const columns = selectColumns(table, request.columns)
+  const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)
+  const identity = JSON.stringify([
+    table.signature,
+    analysis?.sql ?? null,
+    request.columns === null ? null : columns.map((column) => column.name),
+    request.replica,
+    request.log,
+    analysis?.tables.map((inner) => inner.oid) ?? [],
+  ])
+  return {
+    table,
+    where: analysis?.sql ?? null,
+    normalForm: analysis?.normalForm ?? null,
+    columns,
+    hasAllColumns: request.columns === null,
+    replica: request.replica,
+    log: request.log,
+    innerTables: analysis?.tables ?? [],
+    identity,
+    hash: String(createHash("md5").update(identity).digest().readUInt32BE(0)),
+  }
+}
+
+const selectColumns = (table: Table, text: string | null): ReadonlyArray<Column> => {
+  if (text === null) return refuseGenerated(table.columns)
+  const names = splitOutsideQuotes(text, ",").map((part) => {
+    const parsed = parseIdentifier(part)
+    if (parsed.error !== undefined) throw new DefinitionError("columns", parsed.error)
+    return parsed.name
+  })
+  const missingKey = table.keyColumns.filter((name) => !names.includes(name))
+  if (missingKey.length > 0) {
+    throw new DefinitionError(
+      "columns",
+      `The list of columns must include all primary key columns, missing: ${missingKey.join(", ")}`,
+    )
+  }
+  const unknown = names.filter((name) => !table.columns.some((column) => column.name === name))
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index)
+  if (unknown.length + repeated.length > 0) {
+    const wrong = [...unknown, ...repeated].join(", ")
+    throw new DefinitionError("columns", `The following columns are not found on the table: ${wrong}`)
+  }
+  return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
+}
+
+const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => columns

@@ -1,0 +1,114 @@
+/**
+ * What a shape has told: its snapshot in chunks, then its log of messages, each with an offset. Append only; answers "what
+ * comes after this offset, up to the next chunk end". Bodies are kept as the JSON that goes over the wire. No I/O.
+ */
+import { compareOffsets, formatOffset, type Offset, snapshotEnd } from "./offset.ts"
+
+/** One message of the log, as JSON. */
+export interface Entry {
+  readonly offset: Offset
+  readonly json: string
+}
+
+/** A piece of a shape, as one answer serves it. */
+export interface Slice {
+  /** JSON messages, without `up-to-date`. */
+  readonly messages: ReadonlyArray<string>
+  /** Offset of the last thing covered. */
+  readonly offset: Offset
+  /** Whether nothing lies behind it. */
+  readonly isEnd: boolean
+}
+
+/** The told part of one shape. */
+export class ShapeLog {
+  readonly snapshot: ReadonlyArray<ReadonlyArray<string>>
+  readonly #chunkBytes: number
+  readonly #entries: Array<Entry> = []
+  /** Index behind the last entry of each full chunk. */
+  readonly #chunkEnds: Array<number> = []
+  #openBytes = 0
+  #bytes = 0
+
+  constructor(snapshot: ReadonlyArray<ReadonlyArray<string>>, chunkBytes: number) {
+    this.snapshot = snapshot
+    this.#chunkBytes = chunkBytes
+  }
+
+  /** Bytes of all log entries, for the limit that rotates a shape. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Offset of the newest message, `0_inf` while there is none. */
+  get end(): Offset {
+    return this.#entries.at(-1)?.offset ?? snapshotEnd
+  }
+
+  append(entries: ReadonlyArray<Entry>): void {
+    for (const entry of entries) {
+      const bytes = Buffer.byteLength(entry.json)
+      this.#entries.push(entry)
+      this.#bytes += bytes
+      this.#openBytes += bytes
+      if (this.#openBytes < this.#chunkBytes) continue
+      this.#chunkEnds.push(this.#entries.length)
+      this.#openBytes = 0
+    }
+  }
+
+  /** What an answer to a request at `offset` holds. */
+  after(offset: Offset): Slice {
+    if (offset.tx < 0) return this.#chunk(0)
+    if (offset.tx === 0 && offset.op + 1 < this.snapshot.length) return this.#chunk(offset.op + 1)
+    const from = this.#firstAfter(offset)
+    const to = this.#chunkEnds.find((end) => end > from) ?? this.#entries.length
+    const entries = this.#entries.slice(from, to)
+    return {
+      messages: entries.map((entry) => entry.json),
+      offset: entries.at(-1)?.offset ?? (offset.tx === 0 ? snapshotEnd : offset),
+      isEnd: to === this.#entries.length,
+    }
+  }
+
+  #chunk(index: number): Slice {
+    return { messages: this.snapshot[index] ?? [], offset: { tx: 0, op: index }, isEnd: false }
+  }
+
+  #firstAfter(offset: Offset): number {
+    let low = 0
+    let high = this.#entries.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const entry = this.#entries[middle]
+      if (entry !== undefined && compareOffsets(entry.offset, offset) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** Cuts a snapshot into chunks: the row that reaches the threshold closes its chunk (protocol reference §3.5). */
+export const cutSnapshot = (rows: Iterable<string>, closing: string, chunkBytes: number): Array<Array<string>> => {
+  const chunks: Array<Array<string>> = []
+  let chunk: Array<string> = []
+  let bytes = 0
+  for (const row of rows) {
+    chunk.push(row)
+    bytes += Buffer.byteLength(row)
+    if (bytes < chunkBytes) continue
+    chunks.push(chunk)
+    chunk = []
+    bytes = 0
+  }
+  chunk.push(closing)
+  chunks.push(chunk)
+  return chunks
+}
+
+/** The body of an answer. */
+export const toBody = (messages: ReadonlyArray<string>): string => `[${messages.join(",\n")}]`
+
+/** The `etag` of an answer. */
+export const etagOf = (handle: string, requested: Offset | "now", answered: Offset, unique?: string): string =>
+  `"${handle}:${requested === "now" ? "now" : formatOffset(requested)}:${formatOffset(answered)}${unique === undefined ? "" : `:${unique}`}"`
