@@ -38,3 +38,5 @@ export type { AnyGraph, BindingNameOf, BindingsOf, ColumnOf, RegisteredGraph, Ro
  */
 // oxlint-disable-next-line typescript/no-empty-interface -- filled by the app's own declaration
 export interface Register {}
+export { SyncPanel } from "./panel/SyncPanel.ts"
+export { SyncIndicator } from "./panel/SyncIndicator.ts"

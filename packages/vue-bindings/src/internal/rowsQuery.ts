@@ -43,14 +43,11 @@ const column = (table: TableDef, name: string, option: string): string => {
   throw new RowsOptionInvalid(option, `useRows: ${option} names "${name}", but "${table.name}" has only ${known}.`)
 }
 
-const directions: Readonly<Record<string, string>> = { asc: "asc", desc: "desc" }
-
 const orderClause = (table: TableDef, orderBy: OrderInput | undefined): string => {
   const given = orderBy === undefined ? [] : typeof orderBy === "string" ? [orderBy] : orderBy
   const terms = given.map((term) => {
     const [name, direction] = typeof term === "string" ? [term, "asc"] : term
-    const word = directions[direction]
-    if (word !== undefined) return `${column(table, name, "orderBy")} ${word}`
+    if (direction === "asc" || direction === "desc") return `${column(table, name, "orderBy")} ${direction}`
     throw new RowsOptionInvalid("orderBy", `useRows: direction "${String(direction)}" is neither "asc" nor "desc".`)
   })
   const named = new Set(given.map((term) => (typeof term === "string" ? term : term[0])))
