@@ -14,7 +14,7 @@ const limits = (maxConnections: number) =>
 /** A poll that is answered never, and gives way when cut. */
 const quietPoll = (slot: Slot) =>
   Effect.callback<never, typeof slotCut>((resume) => {
-    slot.cutSignal.addEventListener("abort", () => resume(Effect.fail(slotCut)), { once: true })
+    slot.signal.addEventListener("abort", () => resume(Effect.fail(slotCut)), { once: true })
   })
 
 const pollForever = (slots: ConnectionSlots["Service"], onPoll: () => void, priority = 0) =>
@@ -71,7 +71,7 @@ describe("ConnectionSlots", () => {
       const answered = yield* Effect.forkChild(
         slots.withSlot(lane, true, (slot) => {
           slot.answered()
-          slot.cutSignal.addEventListener("abort", () => (cut = true))
+          slot.signal.addEventListener("abort", () => (cut = true))
           return Effect.never
         }),
       )

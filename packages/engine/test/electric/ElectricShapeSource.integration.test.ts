@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Stream, type Scope } from "effect"
 import * as ElectricShapeSource from "../../src/adapters/electric/ElectricShapeSource.ts"
+import { ClientStream } from "../../src/adapters/electric/ClientStream.ts"
 import type { ElectricOptions } from "../../src/adapters/electric/ElectricShapeSource.ts"
 import { defaultEngineConfig, EngineConfig, type EngineConfigShape } from "../../src/ports/EngineConfig.ts"
 import { ShapeSource, type Batch, type SourceEvent } from "../../src/ports/ShapeSource.ts"
@@ -270,6 +271,32 @@ describe("ElectricShapeSource refetching", () => {
       assert.strictEqual(here.electric.requests("a").length, 2)
     }),
   )
+
+  it("knows a reset that the client makes on its own from a start that was asked for", () => {
+    const stream = (resume: Checkpoint | null) =>
+      new ClientStream({
+        url: new URL("http://127.0.0.1/v1/shape"),
+        resume,
+        streamId: "s",
+        bust: null,
+        owner: {
+          respond: () => Promise.reject(new Error("unused")),
+          onBatch: () => Promise.resolve(),
+          onViolation: () => undefined,
+        },
+      })
+    const start = { live: false, offset: "-1", handle: null }
+    assert.isFalse(stream(null).isUnorderedReset(start))
+    assert.isTrue(stream({ handle: "h1", offset: "5_0" }).isUnorderedReset(start))
+    const answered = stream(null)
+    answered.envelop(
+      { _tag: "Body", messages: [], upToDate: false, lastSeenLsn: null, mustRefetch: false },
+      2,
+      new Headers(),
+      false,
+    )
+    assert.isTrue(answered.isUnorderedReset(start))
+  })
 
   live("paces polls that a server does not hold", () =>
     Effect.gen(function* () {

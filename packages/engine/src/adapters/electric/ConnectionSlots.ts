@@ -24,8 +24,12 @@ export interface Lane {
 
 /** The right to have one request open. */
 export interface Slot {
-  /** Aborted when the request must make room. Never after `answered`. */
-  readonly cutSignal: AbortSignal
+  /** For the request: aborted when it must make room (never after `answered`), or by `abort`. */
+  readonly signal: AbortSignal
+  /** True when the signal was aborted to make room. */
+  readonly isCut: () => boolean
+  /** Closes the request's socket. */
+  readonly abort: () => void
   /** To be called at once when response headers have come: from then on the request is never cut. */
   readonly answered: () => void
 }
@@ -39,7 +43,8 @@ export const slotCut: SlotCut = { _tag: "SlotCut" }
 interface Entry {
   readonly lane: Lane
   readonly granted: Latch.Latch
-  readonly cut: AbortController
+  readonly aborter: AbortController
+  cut: boolean
 }
 
 export class ConnectionSlots extends Context.Service<
@@ -112,8 +117,11 @@ const useSlot = <A, E>(
         )
       }
       const clock = yield* Clock.Clock
+      const { entry } = ticket
       return yield* use({
-        cutSignal: ticket.entry.cut.signal,
+        signal: entry.aborter.signal,
+        isCut: () => entry.cut,
+        abort: () => entry.aborter.abort(),
         answered: () => {
           if (!live) table.noteLatency(clock.currentTimeMillisUnsafe() - grantedAt)
           table.apply({ _tag: "Answered", id: ticket.id })
@@ -145,7 +153,12 @@ class SlotTable {
 
   join(lane: Lane, live: boolean): TicketHandle {
     const id = this.#state.nextId
-    const entry: Entry = { lane, granted: Latch.makeUnsafe(false), cut: new AbortController() }
+    const entry: Entry = {
+      lane,
+      granted: Latch.makeUnsafe(false),
+      aborter: new AbortController(),
+      cut: false,
+    }
     this.#entries.set(id, entry)
     this.apply({ _tag: "Join", lane: lane.id, live, priority: lane.priority })
     return { id, entry }
@@ -166,7 +179,8 @@ class SlotTable {
       const entry = this.#entries.get(action.id)
       if (entry === undefined) continue
       if (action._tag === "Cut") {
-        entry.cut.abort()
+        entry.cut = true
+        entry.aborter.abort()
       } else {
         this.#noteHeld(entry.lane, 1)
         entry.granted.openUnsafe()

@@ -45,20 +45,22 @@ export interface RunOptions {
 export const startRun = (
   options: RunOptions,
 ): Effect.Effect<Effect.Effect<readonly [SourceEvent], ShapeError>, never, Scope.Scope> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const mailbox = new Mailbox()
-    const lane = yield* options.requests.slots.lane({
-      priority: options.priority,
-      onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
+    const setUp = Effect.gen(function* () {
+      const lane = yield* options.requests.slots.lane({
+        priority: options.priority,
+        onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
+      })
+      const runPromise = yield* FiberSet.makeRuntimePromise()
+      const salt = (yield* Random.nextInt) >>> 0
+      const run = new ShapeRun(options, { mailbox, lane, runPromise, salt: salt.toString(36) })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => run.start(options.resume, null)),
+        () => Effect.sync(() => run.close()),
+      )
     })
-    const runPromise = yield* FiberSet.makeRuntimePromise()
-    const salt = (yield* Random.nextInt) >>> 0
-    const run = new ShapeRun(options, { mailbox, lane, runPromise, salt: salt.toString(36) })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => run.start(options.resume, null)),
-      () => Effect.sync(() => run.close()),
-    )
-    return mailbox.pull
+    return Effect.as(setUp, mailbox.pull)
   })
 
 interface RunParts {

@@ -63,21 +63,16 @@ const ask = (
       orElse: () =>
         Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
     })
-    if (slot.cutSignal.aborted) return yield* Effect.fail(slotCut)
-    const aborter = new AbortController()
-    const onCut = (): void => aborter.abort()
-    slot.cutSignal.addEventListener("abort", onCut, { once: true })
+    if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
     const sentAt = yield* Clock.currentTimeMillis
-    const exchange = Effect.flatMap(
-      openResponse(context, slot, aborter, { url, headers, hops: 0 }),
-      (response) => readAnswer(context, slot, response, sentAt),
+    const exchange = Effect.flatMap(openResponse(context, slot, { url, headers, hops: 0 }), (response) =>
+      readAnswer(context, slot, response, sentAt),
     )
     // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
     return yield* Effect.onExit(exchange, (exit) =>
       Effect.sync(() => {
-        slot.cutSignal.removeEventListener("abort", onCut)
-        if (exit._tag === "Failure") aborter.abort()
+        if (exit._tag === "Failure") slot.abort()
       }),
     )
   })
@@ -92,23 +87,22 @@ interface Hop {
 const openResponse = (
   context: RequestContext,
   slot: Slot,
-  aborter: AbortController,
   hop: Hop,
   init: RequestInit = { redirect: "manual" },
 ): Effect.Effect<Response, ShapeErrorReason | SlotCut> =>
   Effect.tryPromise({
     try: () =>
       context
-        .fetch(hop.url.href, { ...init, headers: hop.headers, signal: aborter.signal })
+        .fetch(hop.url.href, { ...init, headers: hop.headers, signal: slot.signal })
         .then(noteAnswer(slot)),
-    catch: (cause) => (slot.cutSignal.aborted ? slotCut : classifyFailure(cause)),
+    catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
   }).pipe(
     Effect.timeoutOrElse({
       duration: context.requestTimeoutMillis,
       orElse: () =>
         Effect.fail(new Network({ message: `no answer within ${context.requestTimeoutMillis} ms` })),
     }),
-    Effect.flatMap((response) => followRedirect(context, slot, aborter, hop, response)),
+    Effect.flatMap((response) => followRedirect(context, slot, hop, response)),
   )
 
 /** Before anything else sees the response: an answered request must not be cut any more. */
@@ -128,13 +122,12 @@ const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const followRedirect = (
   context: RequestContext,
   slot: Slot,
-  aborter: AbortController,
   hop: Hop,
   response: Response,
 ): Effect.Effect<Response, ShapeErrorReason | SlotCut> => {
   if (response.type === "opaqueredirect") {
     return hop.url.origin === globalThis.location?.origin
-      ? openResponse(context, slot, aborter, hop, { redirect: "follow", mode: "same-origin" })
+      ? openResponse(context, slot, hop, { redirect: "follow", mode: "same-origin" })
       : Effect.fail(new ProtocolViolation({ message: "the server redirects across origins" }))
   }
   if (!redirectStatuses.has(response.status)) return Effect.succeed(response)
@@ -150,7 +143,7 @@ const followRedirect = (
   }
   return Effect.andThen(
     cancelBody(response),
-    openResponse(context, slot, aborter, { url: target, headers: hop.headers, hops: hop.hops + 1 }),
+    openResponse(context, slot, { url: target, headers: hop.headers, hops: hop.hops + 1 }),
   )
 }
 
@@ -172,7 +165,7 @@ const readAnswer = (
     while (reader !== undefined) {
       const part = yield* Effect.tryPromise({
         try: () => reader.read(),
-        catch: (cause) => (slot.cutSignal.aborted ? slotCut : classifyFailure(cause)),
+        catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
       }).pipe(
         Effect.timeoutOrElse({
           duration: context.bodyIdleMillis,
