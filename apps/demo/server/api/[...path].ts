@@ -1,0 +1,9 @@
+/** Every other path below `/api`: a 404 in JSON, where Nuxt would answer with the page. */
+import { HttpProblem } from "../lib/http/HttpProblem.ts"
+import { respond } from "../lib/http/respond.ts"
+
+export default defineEventHandler((event) =>
+  respond(event, async () => {
+    throw new HttpProblem("not_found", "There is no such route.")
+  }),
+)

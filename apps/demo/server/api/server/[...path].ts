@@ -1,0 +1,19 @@
+/** Runs the endpoints of `/api/server/*`, which change the server's data as somebody else would. Demo flag only. */
+import { getQuery, getRouterParam } from "h3"
+import { demoOf } from "../../lib/DemoServer.ts"
+import { findEndpoint } from "../../lib/endpoints/index.ts"
+import { readJson, requireDemo, requireUser, respond } from "../../lib/http/respond.ts"
+
+export default defineEventHandler((event) =>
+  respond(event, async () => {
+    requireDemo(event)
+    const { endpoint, params } = findEndpoint(event.method, getRouterParam(event, "path") ?? "")
+    return endpoint.handle({
+      database: demoOf(event).database,
+      me: () => requireUser(event),
+      params,
+      query: getQuery(event),
+      body: event.method === "GET" ? {} : await readJson(event),
+    })
+  }),
+)

@@ -1,0 +1,9 @@
+/** Ends the session. Signing out twice is no error. */
+import { respond, signOut } from "../lib/http/respond.ts"
+
+export default defineEventHandler((event) =>
+  respond(event, async () => {
+    signOut(event)
+    return { status: 200, body: { userId: null } }
+  }),
+)

@@ -1,0 +1,44 @@
+/**
+ * Everything a route needs, made once when the server starts and handed to each request: settings, database, session secret. It exists
+ * so that no module keeps state of its own. Made by the server plugin; read through `demoOf(event)`.
+ */
+import type { H3Event } from "h3"
+import { devServerDatabase } from "./database/devServer.ts"
+import { postgresDatabase } from "./database/postgres.ts"
+import { prepareDatabase, type DatabaseFiles } from "./database/prepare.ts"
+import type { Database } from "./database/Database.ts"
+import { sessionSecret } from "./session/secret.ts"
+import type { Settings } from "./settings.ts"
+import { shapeRoute, type ShapeRoute } from "./shapeRoute.ts"
+
+export interface DemoServer {
+  readonly settings: Settings
+  readonly database: Database
+  readonly secret: string
+  /** The gateway: `Request` in, shape out. */
+  readonly shapes: ShapeRoute
+}
+
+declare module "h3" {
+  interface H3EventContext {
+    demoServer?: DemoServer
+  }
+}
+
+/** Opens the database (creating schema and seed in an empty Postgres) and makes the gateway. */
+export const openDemoServer = async (settings: Settings, files: DatabaseFiles): Promise<DemoServer> => {
+  const secret = sessionSecret(settings.sessionSecret, settings.dataDir)
+  const database =
+    settings.database.kind === "postgres"
+      ? postgresDatabase(settings.database.url)
+      : devServerDatabase(settings.database.url, settings.database.token)
+  if (settings.database.kind === "postgres") await prepareDatabase(database, files)
+  return { settings, database, secret, shapes: shapeRoute({ settings, database, secret }) }
+}
+
+/** The server's parts. @throws Error when the plugin did not run, which is a defect of this app. */
+export const demoOf = (event: H3Event): DemoServer => {
+  const found = event.context.demoServer
+  if (found === undefined) throw new Error("The server plugin did not run before this request.")
+  return found
+}
