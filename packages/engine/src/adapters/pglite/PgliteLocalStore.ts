@@ -1,0 +1,107 @@
+/**
+ * The local store on PGlite: rows, provenance, tags, versions and checkpoints, committed together (design §5). The one writer to
+ * the application tables. It opens no database and closes none: the host does. Called by the reconciler.
+ *
+ * All work runs in `pglite.transaction`, because raw calls outside it would land in whichever transaction is open; every
+ * change is flushed with `syncToFs` before it is acknowledged, because a transaction's COMMIT is not (PGlite reference §5).
+ */
+import type { PGlite, Transaction } from "@electric-sql/pglite"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { GraphData } from "../../graph/Graph.ts"
+import { LocalStore, type StoreError } from "../../ports/LocalStore.ts"
+import { collectKeys, commitShares } from "./commitShare.ts"
+import { storeError } from "./errors.ts"
+import { loadInstance, storedInstances } from "./instanceRows.ts"
+import { heldKeys, holders, ownerValues } from "./reads.ts"
+import { openSchema, plansOf } from "./schema.ts"
+import { type Changes, changesOf, type Plans } from "./session.ts"
+import { clearStage } from "./stageStatements.ts"
+
+/** What the store needs of a PGlite instance. */
+export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs">
+
+export interface PgliteLocalStoreOptions {
+  /** Open and ready; the store never closes it. */
+  readonly pglite: PgliteDatabase
+  readonly graph: GraphData
+}
+
+/**
+ * Opens the store: creates or changes the graph's tables, then answers. A table whose declaration changed is dropped with its
+ * instances, which refetch.
+ *
+ * @error StoreError `schema` when the app already has another table of a declared name
+ */
+const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
+  const { graph, pglite } = options
+  const plans = plansOf(graph)
+  const read = transact(pglite, false)
+  const write = transact(pglite, true)
+  yield* write("open", (tx) => openSchema(tx, graph, plans))
+  return LocalStore.of({
+    instances: read("instances", storedInstances),
+    commit: Effect.fn("LocalStore.commit")(function* (shares) {
+      const now = yield* Clock.currentTimeMillis
+      return yield* write("commit", (tx) => commitShares(tx, plans, shares, now))
+    }),
+    discardStage: (key) => write("discardStage", (tx) => discardStage(tx, plans, key)),
+    collect: Effect.fn("LocalStore.collect")(function* (keys) {
+      return yield* write("collect", async (tx) => {
+        const changes: Changes = new Map()
+        const collected = await collectKeys(tx, plans, keys, changes)
+        const outcomes = collected.map((key) => ({ _tag: "Committed", key, rows: 0 }) as const)
+        return { outcomes, changes: changesOf(changes) }
+      })
+    }),
+    ownerValues: (owners, columns) => read("ownerValues", (tx) => ownerValues(tx, plans, owners, columns)),
+    holders: (table, primaryKey) => read("holders", (tx) => holders(tx, plans, table, primaryKey)),
+    heldKeys: (key) => read("heldKeys", (tx) => heldKeys(tx, plans, key)),
+    wipe: write("wipe", (tx) => wipe(tx, plans)),
+  })
+})
+
+/** The store as a layer over an open database. */
+const layer = (options: PgliteLocalStoreOptions): Layer.Layer<LocalStore, StoreError> =>
+  Layer.effect(LocalStore, make(options))
+
+export const PgliteLocalStore = { layer, make } as const
+
+/** Runs one transaction that an interruption cannot cut, flushes what it changed, and names what failed. */
+const transact =
+  (pglite: PgliteDatabase, changes: boolean) =>
+  <Value>(operation: string, body: (tx: Transaction) => Promise<Value>): Effect.Effect<Value, StoreError> =>
+    Effect.uninterruptible(
+      Effect.tryPromise({
+        try: async () => {
+          const value = await pglite.transaction(async (tx) => {
+            // Triggers of the app can tell our writes from the user's.
+            if (changes) await tx.exec("set local espalier.syncing = 'on'")
+            return body(tx)
+          })
+          if (changes) await pglite.syncToFs()
+          return value
+        },
+        catch: storeError(operation),
+      }),
+    )
+
+const discardStage = async (tx: Transaction, plans: Plans, key: string): Promise<void> => {
+  const instance = await loadInstance(tx, key)
+  if (instance?.staging !== true) return
+  const plan = plans.get(instance.table)
+  if (plan !== undefined) await tx.query(clearStage(plan), [instance.id])
+  await tx.query(
+    "update espalier.instances set staging = false, stage_handle = null, pending_snapshot = null where id = $1",
+    [instance.id],
+  )
+}
+
+/** DELETE tells live queries, whose triggers do not see TRUNCATE; TRUNCATE then leaves no row's bytes in the files. */
+const wipe = async (tx: Transaction, plans: Plans): Promise<void> => {
+  for (const { app, held, stage } of plans.values()) {
+    await tx.exec(`delete from ${app}; truncate ${app}, ${held}, ${stage}`)
+  }
+  await tx.exec("truncate espalier.instances, espalier.snapshots; update espalier.tables set shared = false")
+}

@@ -1,0 +1,217 @@
+/**
+ * Applies folded changes to the readable rows of an instance: deletes, upserts and partial updates, each set at once, with
+ * provenance, tags and version order against what other instances wrote. Called by `commitShare.ts` for `append`.
+ */
+import { type Patch, type Put, type RowChange, unknownRow } from "../store/fold.ts"
+import { judge, type RowVersion } from "../store/version.ts"
+import { addHeld, type Applying, change, storedVersion } from "./applying.ts"
+import {
+  byColumns,
+  overRows,
+  type StoredVersion,
+  tagCells,
+  valueCells,
+  versionCells,
+  versionOfRow,
+  type VersionRow,
+} from "./session.ts"
+import { fieldsOf } from "./sql.ts"
+import { stageFields, stageRows } from "./stageStatements.ts"
+import {
+  cellsOf,
+  dropRows,
+  holdFields,
+  holdRows,
+  keepAside,
+  missingRows,
+  patchFields,
+  patchRows,
+  putFields,
+  putRows,
+  retagFields,
+  retagRows,
+  reviseFields,
+  reviseRows,
+} from "./statements.ts"
+
+/** The readable value of a row that another instance wrote or holds. */
+export interface Contested {
+  readonly version: RowVersion
+  readonly stored: StoredVersion
+  readonly writer: number
+  /** Another instance holds the row as well. */
+  readonly shared: boolean
+}
+
+/** A row as a query on provenance returns it. */
+export interface ContestedRow extends VersionRow {
+  readonly holder: number
+  readonly writer: number
+}
+
+/** Every provenance row of a local row tells the same version: the first one stands for all. */
+export const contested = (known: Contested | undefined, row: ContestedRow, instance: number): Contested => ({
+  version: known?.version ?? versionOfRow(row),
+  stored: known?.stored ?? row,
+  writer: row.writer,
+  shared: known?.shared === true || row.holder !== instance,
+})
+
+/** Whether a value of another instance must be put aside before it is overwritten: its `snapshot-end` may rank it higher. */
+export const isOpen = (cell: Contested | undefined, instance: number): boolean =>
+  cell !== undefined &&
+  cell.writer !== instance &&
+  cell.version._tag === "Snapshot" &&
+  cell.version.visibility === "pending"
+
+/** Applies changes to the readable rows. @throws ShareRejected for an update of a row that is not held */
+export const appendChanges = async (applying: Applying, changes: Iterable<RowChange>): Promise<void> => {
+  const drops: Array<RowChange> = []
+  const puts: Array<Put> = []
+  const patches: Array<Patch> = []
+  for (const entry of changes) {
+    if (entry._tag === "Drop") drops.push(entry)
+    else if (entry._tag === "Put") puts.push(entry)
+    else patches.push(entry)
+  }
+  const { plan } = applying
+  if (drops.length > 0) {
+    const gone = await change(applying, dropRows(plan), fieldsOf(plan.keys), drops.map(({ key }) => key))
+    addHeld(applying, -gone)
+  }
+  await requireHeld(applying, plan.held, patches)
+  const cells = await contestedCells(applying, [...puts, ...patches.filter(({ version }) => version !== null)])
+  await appendPuts(applying, puts, cells)
+  await appendPatches(applying, patches, cells)
+}
+
+/** Refuses updates of rows that the instance does not hold in `table` (provenance or stage). */
+export const requireHeld = async (
+  applying: Applying,
+  table: string,
+  patches: ReadonlyArray<Patch>,
+): Promise<void> => {
+  const { instance, plan, tx } = applying
+  const keys = patches.map(({ key }) => key)
+  await overRows<{ readonly ord: number }>(tx, missingRows(plan, table), plan.keys.length, keys, [instance.id], (row, first) => {
+    throw unknownRow(plan.def, keys[first + row.ord - 1] ?? [])
+  })
+}
+
+const contestedCells = async (
+  applying: Applying,
+  rows: ReadonlyArray<Put | Patch>,
+): Promise<ReadonlyMap<Put | Patch, Contested>> => {
+  const cells = new Map<Put | Patch, Contested>()
+  const { instance, plan, tx } = applying
+  if (!instance.shared) return cells
+  const keys = rows.map(({ key }) => key)
+  await overRows<ContestedRow & { readonly ord: number }>(
+    tx,
+    cellsOf(plan),
+    plan.keys.length,
+    keys,
+    [instance.id],
+    (row, first) => {
+      const entry = rows[first + row.ord - 1]
+      if (entry !== undefined) cells.set(entry, contested(cells.get(entry), row, instance.id))
+    },
+  )
+  return cells
+}
+
+const appendPuts = async (
+  applying: Applying,
+  puts: ReadonlyArray<Put>,
+  cells: ReadonlyMap<Put | Patch, Contested>,
+): Promise<void> => {
+  const { plan } = applying
+  const winning: Array<Put> = []
+  const losing: Array<Put> = []
+  const waiting: Array<Put> = []
+  for (const put of puts) {
+    const verdict = verdictOn(applying, put.version, cells.get(put))
+    if (verdict === "write") winning.push(put)
+    else losing.push(put)
+    if (verdict === "wait") waiting.push(put)
+  }
+  await putAside(applying, winning, cells)
+  for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
+    const cellRows = []
+    for (const { tags, values, version } of rows) {
+      cellRows.push([...valueCells(columns, values), ...(await ownVersion(applying, version)), ...tagCells(tags)])
+    }
+    addHeld(applying, await change(applying, putRows(plan, columns), putFields(columns), cellRows))
+  }
+  const shared = winning.filter((put) => cells.get(put)?.shared === true)
+  const revised = []
+  for (const { key, version } of shared) revised.push([...key, ...(await ownVersion(applying, version))])
+  await change(applying, reviseRows(plan), reviseFields(plan), revised, [])
+  const heldRows = losing.flatMap((put) => {
+    const cell = cells.get(put)
+    return cell === undefined
+      ? []
+      : [[...put.key, ...versionCells(cell.stored), String(cell.writer), ...tagCells(put.tags)]]
+  })
+  addHeld(applying, await change(applying, holdRows(plan), holdFields(plan), heldRows))
+  await stageWaiting(applying, waiting)
+}
+
+/** Snapshot values of rows that others wrote wait in the stage for the `snapshot-end`. */
+const stageWaiting = async (applying: Applying, waiting: ReadonlyArray<Put>): Promise<void> => {
+  const { plan } = applying
+  for (const { columns, rows } of byColumns(plan, waiting, ({ values }) => values)) {
+    const cellRows = rows.map(({ values }) => [...valueCells(columns, values), null, null, null, null, null, null])
+    await change(applying, stageRows(plan, columns), stageFields(columns), cellRows)
+  }
+}
+
+const appendPatches = async (
+  applying: Applying,
+  patches: ReadonlyArray<Patch>,
+  cells: ReadonlyMap<Put | Patch, Contested>,
+): Promise<void> => {
+  const { plan } = applying
+  const winning = patches.filter(
+    (patch) => patch.version !== null && verdictOn(applying, patch.version, cells.get(patch)) === "write",
+  )
+  await putAside(applying, winning, cells)
+  for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
+    const cellRows = []
+    for (const { key, values, version } of rows) {
+      if (version !== null) cellRows.push([...key, ...valueCells(columns, values), ...(await ownVersion(applying, version))])
+    }
+    await change(applying, patchRows(plan, columns), patchFields(plan, columns), cellRows, [])
+  }
+  await retag(applying, plan.held, patches)
+}
+
+/** Replaces the tags of patched rows in `table` (provenance or stage), where the patch brings some. */
+export const retag = async (
+  applying: Applying,
+  table: string,
+  patches: ReadonlyArray<Patch>,
+): Promise<void> => {
+  const { plan } = applying
+  const rows = patches.filter(({ tags }) => tags !== null).map(({ key, tags }) => [...key, ...tagCells(tags)])
+  await change(applying, retagRows(plan, table), retagFields(plan), rows)
+}
+
+/** An instance never argues with itself: only values that others wrote are ranked. */
+export const verdictOn = (applying: Applying, version: RowVersion, cell: Contested | undefined) =>
+  cell === undefined || cell.writer === applying.instance.id ? "write" : judge(version, cell.version)
+
+const putAside = async (
+  applying: Applying,
+  rows: ReadonlyArray<Put | Patch>,
+  cells: ReadonlyMap<Put | Patch, Contested>,
+): Promise<void> => {
+  const { instance, plan } = applying
+  const open = rows.filter((row) => isOpen(cells.get(row), instance.id)).map(({ key }) => key)
+  await change(applying, keepAside(plan), fieldsOf(plan.keys), open, [])
+}
+
+const ownVersion = async (applying: Applying, version: RowVersion): Promise<ReadonlyArray<string | null>> => [
+  ...versionCells(await storedVersion(applying, version)),
+  String(applying.instance.id),
+]

@@ -1,0 +1,129 @@
+/**
+ * Reads and writes `espalier.instances` and `espalier.snapshots`: where each instance stands, and what each snapshot saw.
+ * No other file names these tables' columns, except the DDL. Called by the steps of a commit and by the reads.
+ */
+import type { Transaction } from "@electric-sql/pglite"
+import type { InstanceCommit, StoredInstance } from "../../ports/LocalStore.ts"
+import type { InstanceKey } from "../../protocol/Shape.ts"
+import type { HeldState } from "../store/shareMode.ts"
+import type { Visibility } from "../store/version.ts"
+import { select } from "./session.ts"
+
+/** An instance while a share is applied to it. */
+export interface InstanceRow extends HeldState {
+  readonly id: number
+  readonly table: string
+  readonly offset: string | null
+  readonly lastUpToDateAt: number | null
+  readonly tagsDoubtful: boolean
+  /** The snapshot whose `snapshot-end` is still to come. */
+  readonly pending: number | null
+  /** Some other instance holds, or held, rows of the same local table. */
+  readonly shared: boolean
+}
+
+const stateColumns = `i.id, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
+  i.last_up_to_date as "lastUpToDateAt", i.tags_doubtful as "tagsDoubtful", i.staging, i.stage_handle as "stageHandle",
+  i.pending_snapshot as pending, coalesce(t.shared, true) as shared`
+
+/** The instance of a key, or null. */
+export const loadInstance = async (tx: Transaction, key: InstanceKey): Promise<InstanceRow | null> => {
+  const [row] = await select<InstanceRow>(
+    tx,
+    `select ${stateColumns} from espalier.instances i left join espalier.tables t on t.name = i.table_name where i.key = $1`,
+    [key],
+  )
+  return row ?? null
+}
+
+/** Creates the instance of a share, empty, and notes when its table becomes a shared one. */
+export const createInstance = async (tx: Transaction, share: InstanceCommit): Promise<InstanceRow> => {
+  const { bindings, hash, key, node, table } = share.instance
+  await tx.query(
+    `update espalier.tables set shared = true where name = $1 and not shared
+       and exists (select 1 from espalier.instances where table_name = $1)`,
+    [table],
+  )
+  await tx.query(
+    `insert into espalier.instances (key, node, table_name, bindings, hash) values ($1, $2, $3, $4::text::jsonb, $5)`,
+    [key, node, table, JSON.stringify(bindings), hash],
+  )
+  const created = await loadInstance(tx, key)
+  if (created === null) throw new Error(`instance ${key} vanished while it was created`)
+  return created
+}
+
+/** Writes back where an instance stands after a share. */
+export const saveInstance = async (tx: Transaction, share: InstanceCommit, row: InstanceRow): Promise<void> => {
+  const { bindings, node } = share.instance
+  await tx.query(
+    `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,
+       last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13
+     where id = $1`,
+    [
+      row.id,
+      node,
+      JSON.stringify(bindings),
+      row.hash,
+      row.handle,
+      row.offset,
+      row.complete,
+      row.lastUpToDateAt,
+      row.tagsDoubtful,
+      row.staging,
+      row.stageHandle,
+      row.pending,
+      row.rows,
+    ],
+  )
+}
+
+/** Every instance as the port reports it. */
+export const storedInstances = async (tx: Transaction): Promise<ReadonlyArray<StoredInstance>> => {
+  const rows = await select<{
+    readonly key: string
+    readonly node: string
+    readonly table: string
+    readonly bindings: string
+    readonly hash: string
+    readonly handle: string | null
+    readonly offset: string | null
+    readonly complete: boolean
+    readonly lastUpToDateAt: number | null
+    readonly doubtful: boolean
+    readonly rows: number
+  }>(
+    tx,
+    `select key, node, table_name as "table", bindings::text as bindings, hash, handle, log_offset as "offset", complete,
+       last_up_to_date as "lastUpToDateAt", tags_doubtful as doubtful, held as rows from espalier.instances order by id`,
+  )
+  return rows.map(({ bindings, doubtful, handle, offset, ...rest }) => ({
+    ...rest,
+    bindings: JSON.parse(bindings) as StoredInstance["bindings"],
+    checkpoint: handle === null || offset === null || doubtful ? null : { handle, offset },
+  }))
+}
+
+/** Stores what a snapshot saw and returns its id; `pending` until its `snapshot-end` comes. */
+export const createSnapshot = async (tx: Transaction, visibility: Visibility): Promise<number> => {
+  const known = typeof visibility === "string" ? null : visibility
+  const [row] = await select<{ readonly id: number }>(
+    tx,
+    `insert into espalier.snapshots (state, xmin, xmax, xip_list) values ($1, $2, $3, $4::text[]) returning id`,
+    [known === null ? visibility : "known", known?.xmin ?? null, known?.xmax ?? null, known?.xip_list ?? null],
+  )
+  if (row === undefined) throw new Error("a snapshot was stored without an id")
+  return row.id
+}
+
+/** An open snapshot learns what it saw; every row it read is ranked from now on. */
+export const closeSnapshot = async (tx: Transaction, id: number, visibility: Visibility): Promise<void> => {
+  const known = typeof visibility === "string" ? null : visibility
+  await tx.query(`update espalier.snapshots set state = $2, xmin = $3, xmax = $4, xip_list = $5::text[] where id = $1`, [
+    id,
+    known === null ? visibility : "known",
+    known?.xmin ?? null,
+    known?.xmax ?? null,
+    known?.xip_list ?? null,
+  ])
+}

@@ -1,0 +1,140 @@
+/**
+ * What one commit works with: the open transaction, the plans of the tables, counters, and small ways to run a statement
+ * over arrays. Exists so that the steps of a commit share no module state. Called by every file of this adapter that runs SQL.
+ */
+import type { Transaction } from "@electric-sql/pglite"
+import type { TableChange } from "../../ports/LocalStore.ts"
+import { refuseUnstorable } from "../store/rowKey.ts"
+import type { TagState } from "../store/tags.ts"
+import type { RowVersion, Visibility } from "../store/version.ts"
+import type { TablePlan } from "./sql.ts"
+import type { Counts } from "./statements.ts"
+
+/** Rows per statement: bounds the memory of one statement, and nothing else. */
+const rowsPerStatement = 5_000
+
+/** Plans by local table name. */
+export type Plans = ReadonlyMap<string, TablePlan>
+
+/** One value of a row on its way into an array. */
+export type Cell = string | null
+
+/** A version as it is stored: a log entry's rank, or the snapshot that read the row; all null when it has no rank. */
+export interface StoredVersion {
+  readonly lsn: string | null
+  readonly op: string | null
+  readonly txid: string | null
+  readonly snapshot: number | null
+}
+
+/** A stored version as a query returns it, with what its snapshot saw. */
+export interface VersionRow extends StoredVersion {
+  readonly state: string | null
+  readonly xmin: string | null
+  readonly xmax: string | null
+  readonly xip_list: ReadonlyArray<string> | null
+}
+
+/** The rank of a stored version. */
+export const versionOfRow = (row: VersionRow): RowVersion => {
+  if (row.lsn === null) return { _tag: "Snapshot", visibility: visibilityOfRow(row) }
+  return {
+    _tag: "Log",
+    lsn: BigInt(row.lsn),
+    op: Number(row.op ?? 0),
+    txid: row.txid === null ? null : BigInt(row.txid),
+  }
+}
+
+const visibilityOfRow = (row: VersionRow): Visibility => {
+  if (row.state === "pending") return "pending"
+  if (row.xmin === null || row.xmax === null) return "unknown"
+  return { xmin: row.xmin, xmax: row.xmax, xip_list: row.xip_list ?? [] }
+}
+
+/** The arrays of a version, in the order of `versionFields`; the writer last. */
+export const versionCells = (version: StoredVersion): ReadonlyArray<Cell> => [
+  version.lsn,
+  version.op,
+  version.txid,
+  version.snapshot === null ? null : String(version.snapshot),
+]
+
+/** The arrays of a tag state, as Postgres array literals. */
+export const tagCells = (tags: TagState | null): ReadonlyArray<Cell> =>
+  tags === null
+    ? [null, null]
+    : [
+        `{${tags.tags.map((tag) => `"${tag.replace(/["\\]/g, "\\$&")}"`).join(",")}}`,
+        `{${tags.active.map((held) => (held ? "t" : "f")).join(",")}}`,
+      ]
+
+/** Rows changed so far, per local table. */
+export type Changes = Map<string, { inserted: number; updated: number; deleted: number }>
+
+/** Adds what a statement did to the counts of a table. */
+export const addCounts = (changes: Changes, table: string, counts: Counts): void => {
+  const { deleted = 0, inserted = 0, updated = 0 } = counts
+  if (inserted + updated + deleted === 0) return
+  const sum = changes.get(table) ?? { inserted: 0, updated: 0, deleted: 0 }
+  changes.set(table, {
+    inserted: sum.inserted + inserted,
+    updated: sum.updated + updated,
+    deleted: sum.deleted + deleted,
+  })
+}
+
+/** The counts as the port reports them. */
+export const changesOf = (changes: Changes): Readonly<Record<string, TableChange>> => Object.fromEntries(changes)
+
+/** Runs a query and returns its rows. */
+export const select = async <Row>(
+  tx: Transaction,
+  sql: string,
+  params: ReadonlyArray<unknown> = [],
+): Promise<ReadonlyArray<Row>> => (await tx.query<Row>(sql, [...params])).rows
+
+/** Runs a statement over rows of cells, in slices, with trailing scalar parameters; hands each result row to `each`. */
+export const overRows = async <Row>(
+  tx: Transaction,
+  sql: string,
+  width: number,
+  rows: ReadonlyArray<ReadonlyArray<Cell>>,
+  scalars: ReadonlyArray<unknown>,
+  each: (row: Row, first: number) => void,
+): Promise<void> => {
+  for (let first = 0; first < rows.length; first += rowsPerStatement) {
+    const slice = rows.slice(first, first + rowsPerStatement)
+    const arrays = Array.from({ length: width }, (_, column) => slice.map((row) => row[column] ?? null))
+    for (const row of await select<Row>(tx, sql, [...arrays, ...scalars])) each(row, first)
+  }
+}
+
+/** Cells of a row's values in column order. @throws ShareRejected for text that Postgres cannot hold */
+export const valueCells = (
+  columns: ReadonlyArray<{ readonly name: string }>,
+  values: Readonly<Record<string, string | null>>,
+): ReadonlyArray<Cell> =>
+  columns.map(({ name }) => {
+    const text = values[name] ?? null
+    if (text !== null) refuseUnstorable(name, text)
+    return text
+  })
+
+/** Groups rows by the set of columns they carry, so that each group is one statement. */
+export const byColumns = <Row>(
+  plan: TablePlan,
+  rows: Iterable<Row>,
+  valuesOf: (row: Row) => Readonly<Record<string, string | null>>,
+): ReadonlyArray<{ readonly columns: TablePlan["columns"]; readonly rows: ReadonlyArray<Row> }> => {
+  const groups = new Map<string, { columns: TablePlan["columns"]; rows: Array<Row> }>()
+  for (const row of rows) {
+    const values = valuesOf(row)
+    const columns = plan.columns.filter(({ name }) => Object.hasOwn(values, name))
+    const signature = columns.map(({ input }) => input).join()
+    const group = groups.get(signature)
+    if (group === undefined) groups.set(signature, { columns, rows: [row] })
+    else group.rows.push(row)
+  }
+  return [...groups.values()]
+}
