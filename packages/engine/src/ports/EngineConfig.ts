@@ -6,7 +6,10 @@ import * as Context from "effect/Context"
 export interface EngineConfigShape {
   /** Open requests at most, in any phase (design §6). Default 4, for HTTP/1.1. */
   readonly maxConnections: number
-  /** How long a long poll keeps its slot while others wait. Default 600. */
+  /**
+   * How long a long poll keeps its slot while others wait. Default 300. With `n` live instances on `k` connections a change is
+   * seen within about `n / k` slices.
+   */
   readonly liveSliceMillis: number
   /** First snapshots that may run at once. Default 3. */
   readonly maxConcurrentSnapshots: number
@@ -28,7 +31,7 @@ export interface EngineConfigShape {
 
 export const defaultEngineConfig: EngineConfigShape = {
   maxConnections: 4,
-  liveSliceMillis: 600,
+  liveSliceMillis: 300,
   maxConcurrentSnapshots: 3,
   backoffBaseMillis: 500,
   backoffCapMillis: 15_000,
