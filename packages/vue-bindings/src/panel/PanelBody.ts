@@ -13,7 +13,7 @@ import { usePanel, type Panel, type PanelTab } from "./usePanel.ts"
 export type PanelSide = "left" | "right"
 
 /** Width of the dock in CSS pixels. */
-const width = { initial: 480, least: 360, most: 1200, step: 32 } as const
+const width = { initial: 520, least: 360, most: 1200, step: 32 } as const
 
 const tabs: ReadonlyArray<{ readonly id: PanelTab; readonly label: string }> = [
   { id: "instances", label: "Instances" },
@@ -57,7 +57,7 @@ const toolbar = (panel: Panel, uid: string): VNode =>
       h("span", { class: "esp-sr" }, "Filter"),
       h("input", {
         type: "search",
-        placeholder: panel.tab.value === "journal" ? "Filter events" : "Filter by key, table, error…",
+        placeholder: panel.tab.value === "journal" ? "Filter events" : "Filter instances",
         autocomplete: "off",
         spellcheck: false,
         "data-testid": "panel-filter",

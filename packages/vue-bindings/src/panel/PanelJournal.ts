@@ -2,7 +2,7 @@
  * The journal: what the engine decided, newest first. A key in it leads to its instance.
  */
 import { defineComponent, h, type PropType, type VNode } from "vue"
-import { formatTime } from "./format.ts"
+import { formatTime, shortKey } from "./format.ts"
 import type { Panel } from "./usePanel.ts"
 
 export const PanelJournal = defineComponent({
@@ -22,7 +22,7 @@ export const PanelJournal = defineComponent({
       return h("li", { key: entry.seq, "data-testid": "panel-entry" }, [
         h("time", formatTime(entry.at)),
         h("b", entry.event),
-        key === null ? null : known ? h("button", { type: "button", class: "esp-link esp-mono", onClick: () => show(key) }, key) : h("span", { class: "esp-gone esp-mono" }, key),
+        key === null ? null : known ? h("button", { type: "button", class: "esp-link esp-mono", title: key, onClick: () => show(key) }, shortKey(key)) : h("span", { class: "esp-gone esp-mono", title: key }, shortKey(key)),
         h("span", { class: "esp-entry-detail" }, entry.detail),
       ])
     }

@@ -4,7 +4,7 @@
  */
 import { computed, defineComponent, h, nextTick, ref, shallowRef, watch, type PropType, type VNode } from "vue"
 import type { InstanceStatus } from "@espalier/engine/protocol"
-import { formatCount, plural, stateTone, type NodeGroup } from "./format.ts"
+import { formatCount, plural, shortKey, stateTone, type NodeGroup } from "./format.ts"
 import { Icon, icons, RollupGlyph, StateGlyph } from "./StateGlyph.ts"
 import type { Panel } from "./usePanel.ts"
 
@@ -46,7 +46,7 @@ const InstanceRow = defineComponent({
         },
         [
           h(StateGlyph, { state: instance.state }),
-          h("span", { class: "esp-key", title: instance.key }, instance.key),
+          h("span", { class: "esp-key", title: instance.key }, shortKey(instance.key)),
           instance.slot ? h("span", { class: "esp-slot", title: "Holds a connection" }, [h("span", { class: "esp-sr" }, "holds a connection")]) : null,
           h("span", { class: "esp-rows" }, [formatCount(instance.rows), h("span", { class: "esp-sr" }, " rows")]),
           h("span", { class: "esp-state" }, instance.state),
@@ -141,7 +141,13 @@ const useTreeFocus = (panel: Panel, items: () => ReadonlyArray<Item>) => {
     const item = itemOf(event)
     if (item !== undefined) active.value = item.id
   }
-  return { root, activeItem, focus, onKeydown, onClick, onFocusin }
+  /** The list shrinks when details open: the row they belong to must not slip out of sight. */
+  const reveal = async (key: string): Promise<void> => {
+    await nextTick()
+    const rows = [...(root.value?.querySelectorAll<HTMLElement>("[data-key]") ?? [])]
+    rows.find((row) => row.dataset["key"] === key)?.scrollIntoView({ block: "nearest" })
+  }
+  return { root, activeItem, focus, reveal, onKeydown, onClick, onFocusin }
 }
 
 export const PanelTree = defineComponent({
@@ -161,9 +167,10 @@ export const PanelTree = defineComponent({
     const tree = useTreeFocus(panel, () => items.value)
     // Closing the details gives the focus back to the row they belong to.
     watch(panel.selectedKey, (now, before) => {
+      if (now !== null) return void tree.reveal(now)
       const row = items.value.find((item) => item.kind === "instance" && item.key === before)
       const lost = document.activeElement === null || document.activeElement === document.body || document.activeElement.closest(".esp-detail") !== null
-      if (now === null && row !== undefined && lost) void tree.focus(row)
+      if (row !== undefined && lost) void tree.focus(row)
     })
     const rows = (group: NodeGroup, index: number): ReadonlyArray<VNode> => {
       const activeId = tree.activeItem.value?.id

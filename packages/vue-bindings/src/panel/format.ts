@@ -74,6 +74,14 @@ const reasons: Readonly<Record<PauseReason, string>> = {
 
 export const pauseLabel = (reason: PauseReason): string => reasons[reason]
 
+const uuid = /\b([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})\b/gi
+
+/**
+ * A key that fits a narrow column: `company-2f1c…1a01-folders`. UUIDs keep both ends (seeded ones often differ only in the last
+ * digits), so the telling suffix of the key stays visible.
+ */
+export const shortKey = (key: string): string => key.replace(uuid, "$1…$2")
+
 /** `12,345` */
 export const formatCount = (count: number): string => count.toLocaleString("en-US")
 
