@@ -37,6 +37,10 @@ export const runProgram = (
       env: childEnv(options.env),
       stdio: ["ignore", "pipe", "pipe"],
     })
+    // A build or test run that is interrupted must not go on alone.
+    const kill = (): void => void child.kill()
+    process.once("exit", kill)
+    child.once("close", () => process.off("exit", kill))
     let output = ""
     let stdout = ""
     child.stdout.on("data", (chunk: Buffer) => {
