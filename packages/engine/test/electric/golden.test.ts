@@ -55,6 +55,7 @@ const logs = recorded.filter(
     ![...url.searchParams.keys()].some((name) => name.startsWith("subset")),
 )
 
+// The recordings are reference material that does not come with the repository.
 describe.skipIf(recorded.length === 0)("the recorded server", () => {
   it("says nothing that is refused", () => {
     expect(logs.length).toBeGreaterThan(500)
