@@ -3,6 +3,7 @@
  * is revoked, admit and start what may run, publish status. One fiber does all of it, so no two decisions can race; inputs
  * that arrive during a commit share the next one. Level-triggered: every pass works from what is, not from what happened.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -180,7 +181,9 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   )
   yield* Queue.offer(inputs, { _tag: "Wake" })
   yield* forever(loop).pipe(
-    Effect.onError((cause) => Effect.logError("the reconciler stopped", cause)),
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the reconciler stopped", cause),
+    ),
     Effect.forkScoped,
   )
   const reconciler: Reconciler = { world, store, inputs, status, commits }
