@@ -2,14 +2,14 @@
  * Finds everything wrong with a graph and says how to fix it. Pure: returns problems, never throws, so that the
  * CLI, the panel and `Graph.make` can each show all of them at once.
  */
+import { checkFilters } from "./checkFilters.ts"
+import { checkKeys, checkUnusedParams } from "./checkKeys.ts"
+import { checkNodes } from "./checkNodes.ts"
+import { checkParams, checkTables } from "./checkTables.ts"
 import type { GraphData } from "./Graph.ts"
+import { type GraphProblem, problem } from "./problem.ts"
 
-/** One problem: where it is (`nodes.members.on.company_id`), what is wrong, and what to do. */
-export interface GraphProblem {
-  readonly path: string
-  readonly message: string
-  readonly fix: string
-}
+export type { GraphProblem } from "./problem.ts"
 
 /** Thrown by `Graph.make`; lists every problem. */
 export class GraphInvalid extends Error {
@@ -29,5 +29,13 @@ export class GraphInvalid extends Error {
   }
 }
 
-/** All problems of a graph; empty when it is valid. */
-export const validateGraph = (_graph: GraphData): ReadonlyArray<GraphProblem> => []
+/** All problems of a graph, in the order of its declaration; empty when it is valid. */
+export const validateGraph = (graph: GraphData): ReadonlyArray<GraphProblem> => [
+  ...(graph.name === "" ? [problem("name", "the graph has no name", "name it")] : []),
+  ...checkParams(graph),
+  ...checkTables(graph),
+  ...checkNodes(graph),
+  ...checkFilters(graph),
+  ...checkKeys(graph),
+  ...checkUnusedParams(graph),
+]

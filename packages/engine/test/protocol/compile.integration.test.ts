@@ -161,7 +161,7 @@ const odd = Graph.make({
   tables: {
     order: {
       from: "Odd Name.Order",
-      columns: { id: "int8", tenant: "text", region: "varchar", State: "text?", n: "int4?", live: "bool?" },
+      columns: { id: "int8", tenant: "text", region: "text", State: "text?", n: "int4?", live: "bool?" },
       primaryKey: ["id"],
       indexes: [["tenant", "region"], ["State"]],
     },

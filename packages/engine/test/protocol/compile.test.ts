@@ -175,7 +175,7 @@ describe("the demo graph", () => {
 
 const base = {
   name: "base",
-  params: { userId: identity("uuid"), chosen: client("text") },
+  params: { chosen: client("text") },
   tables: {
     orders: {
       from: "Sales.Order",
