@@ -4,6 +4,7 @@
  */
 import type { InstanceCommit } from "../../ports/LocalStore.ts"
 import { isEvent, type TextRow } from "../../protocol/Message.ts"
+import type { InstanceKey } from "../../protocol/Shape.ts"
 import { fold, type Folded, movePatterns, type Put, type RowChange, unknownRow } from "../store/fold.ts"
 import { canonicalPlain, checkText, encodeKey, type RowKey, ShareRejected } from "../store/rowKey.ts"
 import { continuesStage, effectiveMode } from "../store/shareMode.ts"
@@ -67,7 +68,14 @@ export const collectInstance = (state: MemoryState, journal: Journal, instance: 
   if (table !== undefined && instance.pending !== null) {
     revise(journal, table, instance.pending, { _tag: "Snapshot", visibility: "unknown" })
   }
+  if (table !== undefined) disown(journal, table, instance.key)
   remove(journal, state.instances, instance.key)
+}
+
+/** A later instance of the same key is another one: it must not take these values for its own. */
+const disown = (journal: Journal, table: MemoryTable, writer: InstanceKey): void => {
+  for (const [key, cell] of table.rows)
+    if (cell.writer === writer) put(journal, table.rows, key, { ...cell, writer: "" })
 }
 
 const newInstance = (share: InstanceCommit): MemoryInstance => ({

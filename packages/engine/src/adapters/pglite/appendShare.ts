@@ -76,11 +76,19 @@ export const appendChanges = async (applying: Applying, changes: Iterable<RowCha
   }
   const { plan } = applying
   if (drops.length > 0) {
-    const gone = await change(applying, dropRows(plan), fieldsOf(plan.keys), drops.map(({ key }) => key))
+    const gone = await change(
+      applying,
+      dropRows(plan),
+      fieldsOf(plan.keys),
+      drops.map(({ key }) => key),
+    )
     addHeld(applying, -gone)
   }
   await requireHeld(applying, plan.held, patches)
-  const cells = await contestedCells(applying, [...puts, ...patches.filter(({ version }) => version !== null)])
+  const cells = await contestedCells(applying, [
+    ...puts,
+    ...patches.filter(({ version }) => version !== null),
+  ])
   await appendPuts(applying, puts, cells)
   await appendPatches(applying, patches, cells)
 }
@@ -93,9 +101,16 @@ export const requireHeld = async (
 ): Promise<void> => {
   const { instance, plan, tx } = applying
   const keys = patches.map(({ key }) => key)
-  await overRows<{ readonly ord: number }>(tx, missingRows(plan, table), plan.keys.length, keys, [instance.id], (row, first) => {
-    throw unknownRow(plan.def, keys[first + row.ord - 1] ?? [])
-  })
+  await overRows<{ readonly ord: number }>(
+    tx,
+    missingRows(plan, table),
+    plan.keys.length,
+    keys,
+    [instance.id],
+    (row, first) => {
+      throw unknownRow(plan.def, keys[first + row.ord - 1] ?? [])
+    },
+  )
 }
 
 const contestedCells = async (
@@ -139,7 +154,11 @@ const appendPuts = async (
   for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
     const cellRows = []
     for (const { tags, values, version } of rows) {
-      cellRows.push([...valueCells(columns, values), ...(await ownVersion(applying, version)), ...tagCells(tags)])
+      cellRows.push([
+        ...valueCells(columns, values),
+        ...(await ownVersion(applying, version)),
+        ...tagCells(tags),
+      ])
     }
     addHeld(applying, await change(applying, putRows(plan, columns), putFields(columns), cellRows))
   }
@@ -160,8 +179,18 @@ const appendPuts = async (
 /** Snapshot values of rows that others wrote wait in the stage for the `snapshot-end`. */
 const stageWaiting = async (applying: Applying, waiting: ReadonlyArray<Put>): Promise<void> => {
   const { plan } = applying
+  // Even when every row of the chunk waits, the instance must know that a snapshot is open.
+  for (const { version } of waiting.slice(0, 1)) await storedVersion(applying, version)
   for (const { columns, rows } of byColumns(plan, waiting, ({ values }) => values)) {
-    const cellRows = rows.map(({ values }) => [...valueCells(columns, values), null, null, null, null, null, null])
+    const cellRows = rows.map(({ values }) => [
+      ...valueCells(columns, values),
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+    ])
     await change(applying, stageRows(plan, columns), stageFields(columns), cellRows)
   }
 }
@@ -179,7 +208,8 @@ const appendPatches = async (
   for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
     const cellRows = []
     for (const { key, values, version } of rows) {
-      if (version !== null) cellRows.push([...key, ...valueCells(columns, values), ...(await ownVersion(applying, version))])
+      if (version !== null)
+        cellRows.push([...key, ...valueCells(columns, values), ...(await ownVersion(applying, version))])
     }
     await change(applying, patchRows(plan, columns), patchFields(plan, columns), cellRows, [])
   }

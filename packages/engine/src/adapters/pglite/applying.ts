@@ -25,7 +25,12 @@ export interface Applying {
 /** The version as it is stored for rows of this share; an open snapshot is one per instance. */
 export const storedVersion = async (applying: Applying, version: RowVersion): Promise<StoredVersion> => {
   if (version._tag === "Log") {
-    return { lsn: String(version.lsn), op: String(version.op), txid: version.txid === null ? null : String(version.txid), snapshot: null }
+    return {
+      lsn: String(version.lsn),
+      op: String(version.op),
+      txid: version.txid === null ? null : String(version.txid),
+      snapshot: null,
+    }
   }
   return { lsn: null, op: null, txid: null, snapshot: await snapshotId(applying, version.visibility) }
 }

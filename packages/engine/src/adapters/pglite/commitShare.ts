@@ -49,7 +49,8 @@ const isolated = async (
     return { _tag: "Committed", key, rows }
   } catch (error) {
     await tx.exec("rollback to savepoint share; release savepoint share")
-    if (error instanceof ShareRejected) return { _tag: "Rejected", key, table, kind: error.kind, message: error.message }
+    if (error instanceof ShareRejected)
+      return { _tag: "Rejected", key, table, kind: error.kind, message: error.message }
     if (!isRowError(error)) throw error
     const message = `table ${table}: ${error instanceof Error ? error.message : String(error)} (${sqlState(error)})`
     return { _tag: "Rejected", key, table, kind: "row", message }
@@ -146,11 +147,11 @@ const heldTags = async (
   const { instance, plan, tx } = applying
   const states = new Map<RowKey, TagState>()
   if (patterns.length === 0) return states
-  const rows = await select<{ readonly [key: `k${number}`]: string } & TagState>(tx, matchingTags(plan, table), [
-    patterns.map(({ pos }) => pos + 1),
-    patterns.map(({ value }) => value),
-    instance.id,
-  ])
+  const rows = await select<{ readonly [key: `k${number}`]: string } & TagState>(
+    tx,
+    matchingTags(plan, table),
+    [patterns.map(({ pos }) => pos + 1), patterns.map(({ value }) => value), instance.id],
+  )
   for (const row of rows) {
     const key = encodeKey(plan.keys.map((column, index) => canonical(column.type, row[`k${index}`] ?? "")))
     states.set(key, { tags: row.tags, active: row.active })

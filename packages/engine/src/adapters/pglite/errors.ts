@@ -6,7 +6,9 @@ import { StoreError } from "../../ports/LocalStore.ts"
 
 /** The SQLSTATE of a Postgres error, or "" when it is none. */
 export const sqlState = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : ""
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : ""
 
 /**
  * Classes that say something about a statement's data or names (SQLSTATE appendix A): data exception, integrity, cardinality,
@@ -21,7 +23,8 @@ export const isRowError = (error: unknown): boolean =>
 const kindOf = (error: unknown): StoreError["kind"] => {
   const state = sqlState(error)
   const text = error instanceof Error ? `${error.name} ${error.message}` : String(error)
-  if (state === "53100" || /ENOSPC|No space left|QuotaExceeded|quota/i.test(`${state} ${text}`)) return "quota"
+  if (state === "53100" || /ENOSPC|No space left|QuotaExceeded|quota/i.test(`${state} ${text}`))
+    return "quota"
   if (state.startsWith("XX00") && state !== "XX000") return "corrupt"
   return state.startsWith("42") || state.startsWith("3F") ? "schema" : "unavailable"
 }

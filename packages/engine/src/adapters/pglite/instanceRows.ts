@@ -54,7 +54,11 @@ export const createInstance = async (tx: Transaction, share: InstanceCommit): Pr
 }
 
 /** Writes back where an instance stands after a share. */
-export const saveInstance = async (tx: Transaction, share: InstanceCommit, row: InstanceRow): Promise<void> => {
+export const saveInstance = async (
+  tx: Transaction,
+  share: InstanceCommit,
+  row: InstanceRow,
+): Promise<void> => {
   const { bindings, node } = share.instance
   await tx.query(
     `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,
@@ -109,8 +113,13 @@ export const createSnapshot = async (tx: Transaction, visibility: Visibility): P
   const known = typeof visibility === "string" ? null : visibility
   const [row] = await select<{ readonly id: number }>(
     tx,
-    `insert into espalier.snapshots (state, xmin, xmax, xip_list) values ($1, $2, $3, $4::text[]) returning id`,
-    [known === null ? visibility : "known", known?.xmin ?? null, known?.xmax ?? null, known?.xip_list ?? null],
+    `insert into espalier.snapshots (state, seen_xmin, seen_xmax, seen_xip) values ($1, $2, $3, $4::text[]) returning id`,
+    [
+      known === null ? visibility : "known",
+      known?.xmin ?? null,
+      known?.xmax ?? null,
+      known?.xip_list ?? null,
+    ],
   )
   if (row === undefined) throw new Error("a snapshot was stored without an id")
   return row.id
@@ -119,11 +128,14 @@ export const createSnapshot = async (tx: Transaction, visibility: Visibility): P
 /** An open snapshot learns what it saw; every row it read is ranked from now on. */
 export const closeSnapshot = async (tx: Transaction, id: number, visibility: Visibility): Promise<void> => {
   const known = typeof visibility === "string" ? null : visibility
-  await tx.query(`update espalier.snapshots set state = $2, xmin = $3, xmax = $4, xip_list = $5::text[] where id = $1`, [
-    id,
-    known === null ? visibility : "known",
-    known?.xmin ?? null,
-    known?.xmax ?? null,
-    known?.xip_list ?? null,
-  ])
+  await tx.query(
+    `update espalier.snapshots set state = $2, seen_xmin = $3, seen_xmax = $4, seen_xip = $5::text[] where id = $1`,
+    [
+      id,
+      known === null ? visibility : "known",
+      known?.xmin ?? null,
+      known?.xmax ?? null,
+      known?.xip_list ?? null,
+    ],
+  )
 }

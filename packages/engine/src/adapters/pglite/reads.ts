@@ -17,7 +17,11 @@ interface Named {
 }
 
 const instancesOf = (tx: Transaction, keys: ReadonlyArray<InstanceKey>): Promise<ReadonlyArray<Named>> =>
-  select<Named>(tx, `select id, key, table_name as "table" from espalier.instances where key = any($1::text[])`, [keys])
+  select<Named>(
+    tx,
+    `select id, key, table_name as "table" from espalier.instances where key = any($1::text[])`,
+    [keys],
+  )
 
 /** Distinct, non-NULL tuples of `columns` in the rows of each owner. */
 export const ownerValues = async (

@@ -38,7 +38,8 @@ export const openSchema = async (tx: Transaction, graph: GraphData, plans: Plans
   await forgetUnfinished(tx, plans)
 }
 
-const versionOf = (graph: GraphData, table: string): string => hashOf([layoutVersion, tableVersion(graph, table)])
+const versionOf = (graph: GraphData, table: string): string =>
+  hashOf([layoutVersion, tableVersion(graph, table)])
 
 /** Enough of a table to name it: its declaration is gone from the graph. */
 const emptyTable = (name: string) => ({ name, from: name, columns: {}, primaryKey: [], indexes: [] })
@@ -49,7 +50,12 @@ const dropTable = async (tx: Transaction, plan: TablePlan): Promise<void> => {
   await tx.query("delete from espalier.tables where name = $1", [plan.def.name])
 }
 
-const createTable = async (tx: Transaction, graph: GraphData, plan: TablePlan, known: boolean): Promise<void> => {
+const createTable = async (
+  tx: Transaction,
+  graph: GraphData,
+  plan: TablePlan,
+  known: boolean,
+): Promise<void> => {
   if (!known) await refuseForeign(tx, plan)
   for (const statement of [...localTableDdl(graph, plan.def.name), ...sideDdl(plan)]) await tx.exec(statement)
   await tx.query(

@@ -85,7 +85,8 @@ export const addCounts = (changes: Changes, table: string, counts: Counts): void
 }
 
 /** The counts as the port reports them. */
-export const changesOf = (changes: Changes): Readonly<Record<string, TableChange>> => Object.fromEntries(changes)
+export const changesOf = (changes: Changes): Readonly<Record<string, TableChange>> =>
+  Object.fromEntries(changes)
 
 /** Runs a query and returns its rows. */
 export const select = async <Row>(

@@ -91,7 +91,7 @@ export const baseDdl: ReadonlyArray<string> = [
   `create schema if not exists espalier`,
   `create table if not exists espalier.tables (name text primary key, version text not null, shared bool not null default false)`,
   `create table if not exists espalier.snapshots (id int4 generated always as identity primary key,
-     state text not null, xmin text, xmax text, xip_list text[])`,
+     state text not null, seen_xmin text, seen_xmax text, seen_xip text[])`,
   `create table if not exists espalier.instances (id int4 generated always as identity primary key, key text not null unique,
      node text not null, table_name text not null, bindings jsonb not null, hash text not null, handle text, log_offset text,
      complete bool not null default false, last_up_to_date float8, tags_doubtful bool not null default false,
@@ -162,8 +162,7 @@ export const differs = (
   columns: ReadonlyArray<string>,
   left: (column: string) => string,
   right: (column: string) => string,
-): string =>
-  `row(${columns.map(left).join(", ")})::record *<> row(${columns.map(right).join(", ")})::record`
+): string => `row(${columns.map(left).join(", ")})::record *<> row(${columns.map(right).join(", ")})::record`
 
 /** The text that equal key values share; the same for plain types as `canonicalPlain`. */
 export const canonicalText = (type: string, expression: string): string =>

@@ -69,7 +69,12 @@ export const stageChanges = async (applying: Applying, changes: Iterable<RowChan
     else if (entry._tag === "Put") puts.push(entry)
     else patches.push(entry)
   }
-  await change(applying, unstageRows(plan), fieldsOf(plan.keys), drops.map(({ key }) => key))
+  await change(
+    applying,
+    unstageRows(plan),
+    fieldsOf(plan.keys),
+    drops.map(({ key }) => key),
+  )
   await requireHeld(applying, plan.stage, patches)
   for (const { columns, rows } of byColumns(plan, puts, ({ values }) => values)) {
     const cells = []
@@ -81,7 +86,8 @@ export const stageChanges = async (applying: Applying, changes: Iterable<RowChan
   for (const { columns, rows } of byColumns(plan, patches, ({ values }) => values)) {
     const cells = []
     for (const { key, values, version } of rows) {
-      if (version !== null) cells.push([...key, ...valueCells(columns, values), ...(await staged(applying, version))])
+      if (version !== null)
+        cells.push([...key, ...valueCells(columns, values), ...(await staged(applying, version))])
     }
     await change(applying, patchStage(plan, columns), patchStageFields(plan, columns), cells)
   }
@@ -103,7 +109,13 @@ export const settleWaiting = async (applying: Applying, visibility: Visibility):
   const keys = winning.map(({ key }) => key)
   await change(applying, writeWaiting(plan), fieldsOf(plan.keys), keys)
   const own = [...(await staged(applying, version)), String(instance.id)]
-  await change(applying, reviseRows(plan), reviseFields(plan), keys.map((key) => [...key, ...own]), [])
+  await change(
+    applying,
+    reviseRows(plan),
+    reviseFields(plan),
+    keys.map((key) => [...key, ...own]),
+    [],
+  )
   await tx.query(clearStage(plan), [instance.id])
 }
 

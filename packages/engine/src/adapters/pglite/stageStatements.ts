@@ -40,11 +40,10 @@ export const stageRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): 
 }
 
 /** Fields of {@link patchStage}. */
-export const patchStageFields = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Field> => [
-  ...fieldsOf(plan.keys),
-  ...fieldsOf(columns),
-  ...stagedVersion,
-]
+export const patchStageFields = (
+  plan: TablePlan,
+  columns: ReadonlyArray<PlanColumn>,
+): ReadonlyArray<Field> => [...fieldsOf(plan.keys), ...fieldsOf(columns), ...stagedVersion]
 
 /** Changes some columns of staged rows. */
 export const patchStage = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
@@ -85,7 +84,7 @@ export const contestedRows = (plan: TablePlan): string => {
   const { own } = plan
   return `select ${keyTexts(plan)}, p.${own.instance} as holder, s.${own.tags} as tags, s.${own.active} as active,
       s.${own.lsn}::text as s_lsn, s.${own.op}::text as s_op, s.${own.txid}::text as s_txid, s.${own.snapshot} as s_snapshot,
-      y.state as s_state, y.xmin as s_xmin, y.xmax as s_xmax, y.xip_list as s_xip_list, ${versionColumns(plan, "p", true)}
+      y.state as s_state, y.seen_xmin as s_xmin, y.seen_xmax as s_xmax, y.seen_xip as s_xip_list, ${versionColumns(plan, "p", true)}
     from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")}
     left join espalier.snapshots x on x.id = p.${own.snapshot}
     left join espalier.snapshots y on y.id = s.${own.snapshot}

@@ -26,8 +26,10 @@ export interface Counts {
 
 const names = (columns: ReadonlyArray<PlanColumn>): string => columns.map(({ quoted }) => quoted).join(", ")
 const inputs = (columns: ReadonlyArray<PlanColumn>): string => columns.map(({ input }) => input).join(", ")
-const without = (columns: ReadonlyArray<PlanColumn>, keys: ReadonlyArray<PlanColumn>): ReadonlyArray<PlanColumn> =>
-  columns.filter((column) => !keys.includes(column))
+const without = (
+  columns: ReadonlyArray<PlanColumn>,
+  keys: ReadonlyArray<PlanColumn>,
+): ReadonlyArray<PlanColumn> => columns.filter((column) => !keys.includes(column))
 
 /** An upsert into the local table that touches only rows that differ; `select` yields the columns in order. */
 export const upsertApp = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, select: string): string => {
@@ -116,7 +118,10 @@ const setVersion = (plan: TablePlan): string => {
 }
 
 /** Fields of {@link reviseRows}. */
-export const reviseFields = (plan: TablePlan): ReadonlyArray<Field> => [...fieldsOf(plan.keys), ...versionFields]
+export const reviseFields = (plan: TablePlan): ReadonlyArray<Field> => [
+  ...fieldsOf(plan.keys),
+  ...versionFields,
+]
 
 /** Tells every holder of the rows which version their value now is. Takes no instance. */
 export const reviseRows = (plan: TablePlan): string =>
@@ -167,7 +172,7 @@ export const versionColumns = (plan: TablePlan, alias: string, withWriter: boole
   const { own } = plan
   return `${alias}.${own.lsn}::text as lsn, ${alias}.${own.op}::text as op, ${alias}.${own.txid}::text as txid,
     ${alias}.${own.snapshot} as snapshot, ${withWriter ? `${alias}.${own.writer} as writer, ` : ""}
-    x.state, x.xmin, x.xmax, x.xip_list`
+    x.state, x.seen_xmin as xmin, x.seen_xmax as xmax, x.seen_xip as xip_list`
 }
 
 /** Rows among the keys that another instance wrote or holds: `ord`, `holder` and the version of their value. */
