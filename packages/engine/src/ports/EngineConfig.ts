@@ -25,6 +25,11 @@ export interface EngineConfigShape {
   readonly statusIntervalMillis: number
   /** Messages buffered for one instance before an up-to-date; beyond it the instance refetches. Default 200,000. */
   readonly maxBufferedMessages: number
+  /**
+   * An up-to-date that brings nothing new is written to the store only this often, so that idle instances cost no disk. Default
+   * 60,000: what a reload knows of `lastUpToDateAt` is at most that much too old.
+   */
+  readonly idleCommitMillis: number
   /** A request without an answer is cut after this long. Default 40,000 (twice the server's long poll). */
   readonly requestTimeoutMillis: number
 }
@@ -39,6 +44,7 @@ export const defaultEngineConfig: EngineConfigShape = {
   journalCapacity: 2_000,
   statusIntervalMillis: 50,
   maxBufferedMessages: 200_000,
+  idleCommitMillis: 60_000,
   requestTimeoutMillis: 40_000,
 }
 

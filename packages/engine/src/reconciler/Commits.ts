@@ -22,27 +22,6 @@ interface Ready {
   readonly arrived: Arrived
 }
 
-/** Collects the shares that may be committed now; buffers, drops or leaves the other arrivals. */
-const gather = Effect.fnUntraced(function* (world: World, now: number) {
-  const ready: Array<Ready> = []
-  for (const record of [...world.attention]) {
-    const verdict = judge(world, record)
-    if (verdict === null || verdict._tag === "Waits") continue
-    record.arrived = null
-    if (verdict._tag === "Share") {
-      ready.push({ record, share: verdict.share, arrived: verdict.arrived })
-      continue
-    }
-    if (verdict._tag === "Overflow") {
-      const message = `more than ${world.config.maxBufferedMessages} messages before an up-to-date`
-      const reason = new ProtocolViolation({ message })
-      fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
-    }
-    yield* Deferred.succeed(verdict.arrived.ack, undefined)
-  }
-  return ready
-})
-
 const movesRows = (share: InstanceCommit): boolean =>
   share.mode === "swap" || share.messages.some((message) => isChange(message) || isEvent(message))
 
@@ -69,6 +48,48 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
   if (!staged && movesRows(share) && (world.owned.get(record.node.id) ?? []).length > 0)
     world.dirtyOwners.add(record.key)
 }
+
+/** Nothing new since the stored checkpoint: knowing it is enough, for a while. */
+const isIdle = (world: World, { record, share }: Ready, now: number): boolean => {
+  const held = record.held
+  return (
+    share.mode === "append" &&
+    share.upToDate &&
+    share.messages.length === 0 &&
+    held?.complete === true &&
+    held.hash === share.instance.hash &&
+    held.checkpoint?.handle === share.checkpoint.handle &&
+    held.checkpoint.offset === share.checkpoint.offset &&
+    now - record.storedUpToDateAt < world.config.idleCommitMillis
+  )
+}
+
+/** Collects the shares that may be committed now; buffers, drops or leaves the other arrivals. */
+const gather = Effect.fnUntraced(function* (world: World, now: number) {
+  const ready: Array<Ready> = []
+  let idle = false
+  for (const record of [...world.attention]) {
+    const verdict = judge(world, record)
+    if (verdict === null || verdict._tag === "Waits") continue
+    record.arrived = null
+    if (verdict._tag === "Share") {
+      const entry: Ready = { record, share: verdict.share, arrived: verdict.arrived }
+      if (!isIdle(world, entry, now)) {
+        ready.push(entry)
+        continue
+      }
+      accept(world, entry, record.held?.rows ?? 0, now)
+      idle = true
+    }
+    if (verdict._tag === "Overflow") {
+      const message = `more than ${world.config.maxBufferedMessages} messages before an up-to-date`
+      const reason = new ProtocolViolation({ message })
+      fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
+    }
+    yield* Deferred.succeed(verdict.arrived.ack, undefined)
+  }
+  return { ready, idle }
+})
 
 const refuse = Effect.fnUntraced(function* (
   world: World,
@@ -104,11 +125,11 @@ const failAll = Effect.fnUntraced(function* (
 /** Tables changed by a commit. */
 const changedTables = (result: CommitResult): ReadonlyArray<string> => Object.keys(result.changes)
 
-/** Commits what is ready; returns the changed tables, or null when nothing was ready. */
+/** Commits what is ready; returns the changed tables, or null when nothing could be taken in. */
 export const commitReady = Effect.fnUntraced(function* (world: World, store: Store) {
   const before = yield* Clock.currentTimeMillis
-  const ready = yield* gather(world, before)
-  if (ready.length === 0) return null
+  const { idle, ready } = yield* gather(world, before)
+  if (ready.length === 0) return idle ? [] : null
   const result = yield* store.commit(ready.map(({ share }) => share)).pipe(
     Effect.withSpan("espalier.commit", { attributes: { shares: ready.length } }),
     Effect.result,
@@ -123,6 +144,7 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
     const outcome = outcomes.get(entry.record.key)
     if (outcome?._tag === "Committed") {
       accept(world, entry, outcome.rows, now)
+      if (entry.share.upToDate) entry.record.storedUpToDateAt = now
       yield* Deferred.succeed(entry.arrived.ack, undefined)
     } else if (outcome !== undefined) yield* refuse(world, entry, outcome, now)
   }

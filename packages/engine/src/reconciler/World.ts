@@ -45,6 +45,8 @@ export interface InstanceRecord {
   since: number
   desiredSince: number
   held: Held | null
+  /** When the store last learnt of an up-to-date, epoch milliseconds; see `idleCommitMillis`. */
+  storedUpToDateAt: number
   /** Owner instances whose rows demand this one. */
   readonly demandedBy: Set<InstanceKey>
   /** Demanded by being a root, not by rows. */
@@ -150,6 +152,7 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   since: now,
   desiredSince: now,
   held: null,
+  storedUpToDateAt: 0,
   demandedBy: new Set(),
   rootDemand: false,
   demands: new Map(),

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Engine, LocalStore } from "@espalier/engine"
-import { ScriptedShapeSource } from "@espalier/engine/memory"
+import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
 import { Forbidden, Network, Overloaded, ShapeRejected } from "@espalier/engine/protocol"
 import { batch, insert, mustRefetch, snapshotEnd, update } from "../../src/testing/messages.ts"
 import {
@@ -343,6 +343,39 @@ describe("Reconciler", () => {
       assert.strictEqual(explanation.waitingFor, null)
       assert.strictEqual((yield* engine.explain("team-z")).desired, false)
       assert.isAbove((yield* engine.journal).length, 10)
+    }).pipe(Effect.provide(engineLayer(memory()))),
+  )
+
+  it.effect("writes nothing for an up-to-date that brings nothing new, more often than once a minute", () =>
+    Effect.gen(function* () {
+      const { source } = yield* liveWithTwoTeams
+      const controls = yield* MemoryLocalStore
+      yield* controls.failNext("commit", "unavailable")
+      for (let poll = 0; poll < 3; poll++) {
+        yield* source.push(mine, batch({ handle: "h-mine", offset: "0_0" }))
+        yield* pass(10)
+      }
+      assert.strictEqual(yield* stateOf(mine), "Live", "the failing store was not asked")
+      yield* pass(31)
+      yield* source.push(mine, batch({ handle: "h-mine", offset: "0_0" }))
+      yield* settle
+      assert.strictEqual(yield* stateOf(mine), "Backoff", "this one was to be written")
+    }).pipe(Effect.provide(engineLayer(memory()))),
+  )
+
+  it.effect("backs off when the store fails, and commits the same rows afterwards", () =>
+    Effect.gen(function* () {
+      const { source } = yield* liveWithTwoTeams
+      const controls = yield* MemoryLocalStore
+      yield* controls.failNext("commit", "unavailable")
+      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }))
+      yield* settle
+      assert.strictEqual(yield* stateOf("team-a-seats"), "Backoff")
+      yield* pass(3)
+      assert.deepStrictEqual(source.resumes("team-a-seats").at(-1), { handle: "h-seats-a", offset: "0_0" })
+      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }))
+      yield* settle
+      assert.deepStrictEqual(yield* held("team-a-seats"), [["n"], ["s1"], ["x-a"]])
     }).pipe(Effect.provide(engineLayer(memory()))),
   )
 
