@@ -87,11 +87,11 @@ const endOfRun = (): Promise<number> =>
 
 const startServers = async (
   settings: Settings,
+  external: SyncServer | null,
   stopper: Stopper,
   say: (line: string) => void,
 ): Promise<{ readonly sync: SyncServer; readonly page: PageServer }> => {
   const start = performance.now()
-  const external = await externalServer()
   const sync = external ?? (await startSyncServer(settings.dataFolder))
   if (sync.child !== null) stopper.add(() => sync.child!.stop())
   say(`sync server ${sync.url} (${external === null ? "embedded" : "external"}, ${secondsSince(start)} s)`)
@@ -124,12 +124,14 @@ main(async () => {
   const stopper = makeStopper()
   const end = endOfRun()
   const run = async (): Promise<number> => {
+    // Before the build: a server that cannot be reached should be known at once.
+    const external = await externalServer()
     if (settings.build) {
       const built = await buildAll({ onStart: (name) => say(`building the ${name} …`) })
       say(built.map(({ name, state, seconds }) => `${name} ${state} (${seconds} s)`).join(", "))
     }
     builtServer()
-    const { sync, page } = await startServers(settings, stopper, say)
+    const { sync, page } = await startServers(settings, external, stopper, say)
     announce(settings, sync, page, secondsSince(start))
     void sync.child?.exited.then(({ code, signal }) => {
       if (stopper.isStopping) return

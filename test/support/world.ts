@@ -48,7 +48,9 @@ export const tables = Object.keys(queries)
 /** One line of JSON per row, keys sorted, so that two databases can be compared as texts. */
 const lines = (rows: ReadonlyArray<{ readonly row: Record<string, unknown> }>): ReadonlyArray<string> =>
   rows
-    .map(({ row }) => JSON.stringify(Object.fromEntries(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)))))
+    .map(({ row }) =>
+      JSON.stringify(Object.fromEntries(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+    )
     .toSorted()
 
 /** Rows of every local table the user may hold, as the server's database says. */
@@ -68,7 +70,9 @@ export const truth = (db: PGlite, userId: string) =>
 export const local = (db: PGlite) =>
   Effect.promise(async () => {
     const entries = tables.map(async (table) => {
-      const { rows } = await db.query<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from "${table}" t`)
+      const { rows } = await db.query<{ row: Record<string, unknown> }>(
+        `select to_jsonb(t) as row from "${table}" t`,
+      )
       return [table, lines(rows)] as const
     })
     return Object.fromEntries(await Promise.all(entries))
