@@ -1,6 +1,6 @@
 /**
- * Types the composables by a graph, for apps that do not want a global registration or have several graphs. Adds nothing at
- * run time but the name.
+ * Types the composables by a graph, for apps that do not want a global registration or have several graphs.
+ * Adds nothing at run time but the name.
  */
 import { injectEspalier, type Espalier, type NameOption } from "./injection.ts"
 import type { AnyGraph, RegisteredGraph } from "./types.ts"
@@ -27,11 +27,12 @@ export interface EspalierComposables<G extends AnyGraph> {
 }
 
 /**
- * The composables of one graph: `export const { useRows, useNode } = defineEspalier<typeof graph>()`. For a named graph:
- * `defineEspalier<typeof archive>({ name: "archive" })`.
+ * The composables of one graph: `export const { useRows, useNode } = defineEspalier<typeof graph>()`. For a
+ * named graph: `defineEspalier<typeof archive>({ name: "archive" })`.
  */
 export const defineEspalier = <G extends AnyGraph>(named: NameOption = {}): EspalierComposables<G> => {
-  const composables: Omit<EspalierComposables<RegisteredGraph>, "useEspalier"> & Pick<EspalierComposables<AnyGraph>, "useEspalier"> = {
+  const composables: Omit<EspalierComposables<RegisteredGraph>, "useEspalier"> &
+    Pick<EspalierComposables<AnyGraph>, "useEspalier"> = {
     useEspalier: () => injectEspalier("useEspalier()", named),
     useRows: (node, options) => useRows(node, { ...named, ...options }),
     useLiveQuery: (query, options) => useLiveQuery(query, { ...named, ...options }),
@@ -42,6 +43,7 @@ export const defineEspalier = <G extends AnyGraph>(named: NameOption = {}): Espa
     useExplain: (key, options) => useExplain(key, { ...named, ...options }),
     useJournal: (options) => useJournal({ ...named, ...options }),
   }
-  // The graph's types exist at compile time only; what narrows here is names, checked again at run time against the graph.
+  // The graph's types exist at compile time only; what narrows here is names, checked again at run time
+  // against the graph.
   return composables as unknown as EspalierComposables<G>
 }

@@ -33,8 +33,8 @@ export type { AnyGraph, BindingNameOf, BindingsOf, ColumnOf, RegisteredGraph, Ro
  *
  *     declare module "@espalier/vue" { interface Register { graph: typeof graph } }
  *
- * An app with several graphs uses `defineEspalier` instead. Declared in this very file because TypeScript merges an
- * augmentation only into a module's own declarations.
+ * An app with several graphs uses `defineEspalier` instead. Declared in this very file because TypeScript
+ * merges an augmentation only into a module's own declarations.
  */
 // oxlint-disable-next-line typescript/no-empty-interface -- filled by the app's own declaration
 export interface Register {}

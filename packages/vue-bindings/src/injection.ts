@@ -1,6 +1,7 @@
 /**
- * How a composable finds the engine of its app: one typed injection key per name, and an error that says which plugin is missing.
- * App-scoped on purpose: a module-level engine would be shared by all requests of a server.
+ * How a composable finds the engine of its app: one typed injection key per name, and an error that says
+ * which plugin is missing. App-scoped on purpose: a module-level engine would be shared by all requests of a
+ * server.
  */
 import { hasInjectionContext, inject, type App, type InjectionKey, type ShallowRef } from "vue"
 import type { EngineStatus } from "@espalier/engine/protocol"
@@ -21,8 +22,8 @@ export interface Espalier<G extends AnyGraph = AnyGraph> {
   /** True while this tab's worker runs the engine. */
   readonly isLeader: Readonly<ShallowRef<boolean>>
   /**
-   * Exchanges the client, or takes it away. Every composable drops what it holds of the former client in the same step and
-   * follows the new one. Does not close the former client: whoever opened it does.
+   * Exchanges the client, or takes it away. Every composable drops what it holds of the former client in the
+   * same step and follows the new one. Does not close the former client: whoever opened it does.
    */
   readonly setClient: (client: EngineClient | null) => void
   readonly install: (app: App) => void
@@ -64,5 +65,7 @@ export const injectEspalier = (caller: string, options: NameOption | undefined):
   return found
 }
 
-/** The app's Espalier, for what the composables do not cover (commands, signing out). @throws EspalierMissing */
+/**
+ * The app's Espalier, for what the composables do not cover (commands, signing out). @throws EspalierMissing
+ */
 export const useEspalier = (options?: NameOption): Espalier => injectEspalier("useEspalier()", options)

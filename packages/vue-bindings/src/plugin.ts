@@ -1,9 +1,19 @@
 /**
- * The Vue plugin: holds one graph and the client of its engine for one app, and keeps status and phase as refs that all
- * composables share, so that fifty components cost one subscription. It never opens or closes a client. SSR-safe: without a
- * client everything is empty and pending.
+ * The Vue plugin: holds one graph and the client of its engine for one app, and keeps status and phase as
+ * refs that all composables share, so that fifty components cost one subscription. It never opens or closes a
+ * client. SSR-safe: without a client everything is empty and pending.
  */
-import { effectScope, isRef, shallowRef, toRaw, toValue, watch, type App, type EffectScope, type MaybeRefOrGetter } from "vue"
+import {
+  effectScope,
+  isRef,
+  shallowRef,
+  toRaw,
+  toValue,
+  watch,
+  type App,
+  type EffectScope,
+  type MaybeRefOrGetter,
+} from "vue"
 import type { EngineStatus } from "@espalier/engine/protocol"
 import type { EngineClient, HostPhase } from "@espalier/worker"
 import { fromSubscription, isServer } from "./internal/fromSubscription.ts"
@@ -13,7 +23,10 @@ import type { AnyGraph } from "./types.ts"
 
 export interface EspalierOptions<G extends AnyGraph> {
   readonly graph: G
-  /** The engine's client, a ref or getter of it, or nothing yet. Later: `setClient`, or the ref; the last change wins. */
+  /**
+   * The engine's client, a ref or getter of it, or nothing yet. Later: `setClient`, or the ref; the last
+   * change wins.
+   */
   readonly client?: MaybeRefOrGetter<EngineClient | null | undefined>
   /** Needed when an app has several graphs. */
   readonly name?: string
@@ -45,7 +58,8 @@ const share = (client: () => EngineClient | null): Shared => ({
     source: client,
     absent: false,
     current: (from) => from.isLeader,
-    // The contract announces a change of leader by a phase, a status or a commit notice; whichever comes first will do.
+    // The contract announces a change of leader by a phase, a status or a commit notice; whichever comes
+    // first will do.
     subscribe: (from, emit) => {
       const look = (): void => emit(from.isLeader)
       const ends = [from.onPhase(look), from.onStatus(look), from.onCommit(look)]
@@ -57,8 +71,8 @@ const share = (client: () => EngineClient | null): Shared => ({
 })
 
 /**
- * Makes the plugin for one graph: `app.use(createEspalier({ graph, client }))`. Make one per app (on a server: per request).
- * Several graphs: give each a `name`.
+ * Makes the plugin for one graph: `app.use(createEspalier({ graph, client }))`. Make one per app (on a
+ * server: per request). Several graphs: give each a `name`.
  */
 export const createEspalier = <G extends AnyGraph>(options: EspalierOptions<G>): Espalier<G> => {
   const { graph, client: source, name = defaultName } = options

@@ -1,9 +1,11 @@
 /**
- * SQL as a tagged template whose interpolations always become `$n`: values, refs and getters (followed), or other
- * `sql` fragments (spliced, parameters renumbered). Nothing else ever reaches the text. Pure.
+ * SQL as a tagged template whose interpolations always become `$n`: values, refs and getters (followed), or
+ * other `sql` fragments (spliced, parameters renumbered). Nothing else ever reaches the text. Pure.
  */
 
-/** A query for `useLiveQuery`. `Row` is what the app says a row looks like; it is not checked against the SQL. */
+/**
+ * A query for `useLiveQuery`. `Row` is what the app says a row looks like; it is not checked against the SQL.
+ */
 export interface LiveSql<Row = Record<string, unknown>> {
   /** Text with `$1…$n`. */
   readonly sql: string

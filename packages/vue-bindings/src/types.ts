@@ -1,6 +1,6 @@
 /**
- * The types that make composables know their graph: which node ids, binding names and columns exist, and what a row
- * holds. Types only. Everything is derived from the graph's declaration; nothing is written twice.
+ * The types that make composables know their graph: which node ids, binding names and columns exist, and what
+ * a row holds. Types only. Everything is derived from the graph's declaration; nothing is written twice.
  */
 import type { Graph, NodeIdOf, NodeRow, TableNameOf, TableOf } from "@espalier/engine/graph"
 import type { MaybeRefOrGetter } from "vue"
@@ -33,7 +33,11 @@ type OwnerOf<G extends AnyGraph, Id> = Id extends keyof Nodes<G>
 
 /** The node on the path from `Id` upwards whose parent is `Owner`: its edge carries the bindings. */
 type BelowOwner<G extends AnyGraph, Id, Owner> =
-  ParentOf<G, Id> extends null ? never : ParentOf<G, Id> extends Owner ? Id : BelowOwner<G, ParentOf<G, Id>, Owner>
+  ParentOf<G, Id> extends null
+    ? never
+    : ParentOf<G, Id> extends Owner
+      ? Id
+      : BelowOwner<G, ParentOf<G, Id>, Owner>
 
 type EdgeColumns<G extends AnyGraph, Id> = Id extends keyof Nodes<G>
   ? Nodes<G>[Id] extends { readonly on: infer On }
@@ -41,23 +45,25 @@ type EdgeColumns<G extends AnyGraph, Id> = Id extends keyof Nodes<G>
     : never
   : never
 
-type BindingNode<G extends AnyGraph, Id> = OwnerOf<G, Id> extends null ? never : BelowOwner<G, Id, OwnerOf<G, Id>>
+type BindingNode<G extends AnyGraph, Id> =
+  OwnerOf<G, Id> extends null ? never : BelowOwner<G, Id, OwnerOf<G, Id>>
 
 type BindingText<Value> = Value extends string | number | bigint | boolean | Date ? Value : string
 
-type BindingValue<G extends AnyGraph, Id, Name> = Id extends NodeIdOf<G>
-  ? Name extends keyof NodeRow<G, Id>
-    ? BindingText<NonNullable<NodeRow<G, Id>[Name]>>
+type BindingValue<G extends AnyGraph, Id, Name> =
+  Id extends NodeIdOf<G>
+    ? Name extends keyof NodeRow<G, Id>
+      ? BindingText<NonNullable<NodeRow<G, Id>[Name]>>
+      : string
     : string
-  : string
 
 /** Names of a node's bindings: the bound columns below its owner. */
 export type BindingNameOf<G extends AnyGraph, Id extends NodeIdOf<G>> =
   string extends NodeIdOf<G> ? string : EdgeColumns<G, BindingNode<G, Id>>
 
 /**
- * Bindings of a node, all optional: those left out demand every instance that matches the rest. A value may be a ref or a
- * getter; while it is `undefined` nothing is demanded or read.
+ * Bindings of a node, all optional: those left out demand every instance that matches the rest. A value may
+ * be a ref or a getter; while it is `undefined` nothing is demanded or read.
  */
 export type BindingsOf<G extends AnyGraph, Id extends NodeIdOf<G>> =
   string extends NodeIdOf<G>

@@ -1,5 +1,6 @@
 /**
- * Asks the engine why an instance is (not) here, and asks again when its status changes. For panels and support pages.
+ * Asks the engine why an instance is (not) here, and asks again when its status changes. For panels and
+ * support pages.
  */
 import { computed, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from "vue"
 import type { Explanation } from "@espalier/engine/protocol"

@@ -1,5 +1,6 @@
 /**
- * The state of one instance (one Electric shape) by its human key, e.g. `company-7-members`, and the two things one may ask of it.
+ * The state of one instance (one Electric shape) by its human key, e.g. `company-7-members`, and the two
+ * things one may ask of it.
  */
 import { computed, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue"
 import type { InstanceStatus, StateName } from "@espalier/engine/protocol"

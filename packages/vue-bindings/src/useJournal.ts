@@ -1,6 +1,6 @@
 /**
- * The engine's journal: what it decided and why, oldest first, read again when the engine publishes a status. The engine keeps a
- * bounded ring of entries; this shows that ring and stores nothing.
+ * The engine's journal: what it decided and why, oldest first, read again when the engine publishes a status.
+ * The engine keeps a bounded ring of entries; this shows that ring and stores nothing.
  */
 import { computed, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from "vue"
 import type { JournalEntry } from "@espalier/engine/protocol"

@@ -1,6 +1,6 @@
 /**
- * Asks for instances of a node while a component (or any effect scope) lives. `useRows` does this by itself; this is for routes and
- * prefetching, where rows are wanted locally but not shown yet.
+ * Asks for instances of a node while a component (or any effect scope) lives. `useRows` does this by itself;
+ * this is for routes and prefetching, where rows are wanted locally but not shown yet.
  */
 import { toValue, type MaybeRefOrGetter, type ShallowRef } from "vue"
 import type { NodeIdOf } from "@espalier/engine/graph"

@@ -1,6 +1,6 @@
 /**
- * Any SQL over the local tables, live: re-runs when a commit touches a table it reads. For what `useRows` cannot say (joins,
- * aggregates, search). Reading only: local tables belong to the engine.
+ * Any SQL over the local tables, live: re-runs when a commit touches a table it reads. For what `useRows`
+ * cannot say (joins, aggregates, search). Reading only: local tables belong to the engine.
  */
 import { toValue, type MaybeRefOrGetter } from "vue"
 import { injectEspalier, type NameOption } from "./injection.ts"
@@ -20,8 +20,9 @@ export interface LiveQueryOptions<G extends AnyGraph, Row> extends NameOption {
 
 export interface UseLiveQuery<G extends AnyGraph> {
   /**
-   * Live result of local SQL: `` useLiveQuery(sql`select … where id = ${id}`) `` or `{ sql, params, tables? }`, or a ref or
-   * getter of either. While it is null, or a parameter is `undefined`, nothing is read and the result is pending.
+   * Live result of local SQL: `` useLiveQuery(sql`select … where id = ${id}`) `` or `{ sql, params, tables?
+   * }`, or a ref or getter of either. While it is null, or a parameter is `undefined`, nothing is read and
+   * the result is pending.
    * @throws EspalierMissing without the plugin
    */
   <Row extends object = Record<string, unknown>>(

@@ -1,6 +1,6 @@
 /**
- * The state of one node of the graph: its roll-up, and its instances, optionally narrowed by bindings. For the rows of a
- * node use `useRows`; this is about how they get here.
+ * The state of one node of the graph: its roll-up, and its instances, optionally narrowed by bindings. For
+ * the rows of a node use `useRows`; this is about how they get here.
  */
 import { computed, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue"
 import type { NodeIdOf } from "@espalier/engine/graph"

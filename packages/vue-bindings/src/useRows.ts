@@ -1,7 +1,7 @@
 /**
- * The rows of a node, live and typed by the graph: reads the node's local table, re-reads when a commit touches a table it
- * depends on, and hands Vue the same row objects for rows that did not change. While it lives it leases what it shows, so
- * that `onDemand` nodes run and visible rows go first.
+ * The rows of a node, live and typed by the graph: reads the node's local table, re-reads when a commit
+ * touches a table it depends on, and hands Vue the same row objects for rows that did not change. While it
+ * lives it leases what it shows, so that `onDemand` nodes run and visible rows go first.
  */
 import { computed, toValue, type MaybeRefOrGetter } from "vue"
 import type { NodeIdOf } from "@espalier/engine/graph"
@@ -33,7 +33,8 @@ export interface RowsOptions<G extends AnyGraph, Id extends NodeIdOf<G>> extends
 
 export interface UseRows<G extends AnyGraph> {
   /**
-   * Live rows of a node. While a binding or filter value is `undefined` nothing is read and the result is pending.
+   * Live rows of a node. While a binding or filter value is `undefined` nothing is read and the result is
+   * pending.
    * @throws EspalierMissing without the plugin
    */
   <Id extends NodeIdOf<G>>(node: Id, options?: RowsOptions<G, Id>): LiveRows<RowOf<G, Id>>
@@ -55,7 +56,11 @@ export const useRows: UseRows<RegisteredGraph> = <Id extends NodeIdOf<Registered
       if (bindings.value === null || where === null) return null
       const orderBy = toValue(options.orderBy)
       const limit = toValue(options.limit)
-      return rowsQuery(espalier.graph, { node, bindings: bindings.value, where, orderBy, limit }, client.params)
+      return rowsQuery(
+        espalier.graph,
+        { node, bindings: bindings.value, where, orderBy, limit },
+        client.params,
+      )
     },
     supply: () => supplyOfNode(espalier.graph, espalier.status.value, node, bindings.value ?? {}),
   })

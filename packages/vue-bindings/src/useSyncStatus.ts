@@ -1,6 +1,7 @@
 /**
- * The state of a whole graph as refs: the roll-up word of the design, what holds it up, and the host's start-up phase. Reads only
- * what the plugin already follows; a component re-renders when a word it uses changes, not with every status.
+ * The state of a whole graph as refs: the roll-up word of the design, what holds it up, and the host's
+ * start-up phase. Reads only what the plugin already follows; a component re-renders when a word it uses
+ * changes, not with every status.
  */
 import { computed, type ComputedRef } from "vue"
 import type { EngineStatus, PauseReason, Rollup } from "@espalier/engine/protocol"

@@ -40,7 +40,9 @@ describe("formatting", () => {
   })
 
   it("shortens the uuids of a key and keeps its suffix", () => {
-    expect(format.shortKey("company-2f1c7b1e-11aa-4c2b-9d6e-0a64f2b41a01-folders")).toBe("company-2f1c…1a01-folders")
+    expect(format.shortKey("company-2f1c7b1e-11aa-4c2b-9d6e-0a64f2b41a01-folders")).toBe(
+      "company-2f1c…1a01-folders",
+    )
     expect(format.shortKey("company-7-folders")).toBe("company-7-folders")
   })
 
@@ -55,12 +57,18 @@ describe("formatting", () => {
 describe("filtering and grouping", () => {
   const instances = [
     instance(graph, { key: "company-10", node: "companies" }),
-    instance(graph, { key: "company-9", node: "companies", state: "Backoff", error: { reason: "Overloaded", message: "503 from upstream" } }),
+    instance(graph, {
+      key: "company-9",
+      node: "companies",
+      state: "Backoff",
+      error: { reason: "Overloaded", message: "503 from upstream" },
+    }),
     instance(graph, { key: "company-9-members", node: "members", bindings: { company_id: "9" } }),
   ]
 
   it("matches every word in key, table, state, error and bindings", () => {
-    const matching = (filter: string) => instances.filter((one) => format.matchesFilter(one, filter)).map((one) => one.key)
+    const matching = (filter: string) =>
+      instances.filter((one) => format.matchesFilter(one, filter)).map((one) => one.key)
     expect(matching("  ")).toHaveLength(3)
     expect(matching("503 company-9")).toEqual(["company-9"])
     expect(matching("LIVE memberships")).toEqual(["company-9-members"])
@@ -88,8 +96,17 @@ describe("filtering and grouping", () => {
 
   it("reads a definition, and nothing that is none", () => {
     const definition = { table: "folders", where: '"a" = $1', params: { "1": "x" }, columns: ["id"] }
-    expect(format.viewDefinition(definition)).toEqual({ table: "folders", where: '"a" = $1', params: [["$1", "x"]], columns: ["id"] })
+    expect(format.viewDefinition(definition)).toEqual({
+      table: "folders",
+      where: '"a" = $1',
+      params: [["$1", "x"]],
+      columns: ["id"],
+    })
     expect(format.viewDefinition({ table: "folders" })?.where).toBe("all rows")
-    expect([format.viewDefinition(null), format.viewDefinition("x"), format.viewDefinition({})]).toEqual([null, null, null])
+    expect([format.viewDefinition(null), format.viewDefinition("x"), format.viewDefinition({})]).toEqual([
+      null,
+      null,
+      null,
+    ])
   })
 })

@@ -14,15 +14,21 @@ const find = (selector: string): HTMLElement => {
   if (found === null) throw new Error(`Nothing on the page matches ${selector}.`)
   return found
 }
-const all = (selector: string): ReadonlyArray<HTMLElement> => [...document.querySelectorAll<HTMLElement>(selector)]
+const all = (selector: string): ReadonlyArray<HTMLElement> => [
+  ...document.querySelectorAll<HTMLElement>(selector),
+]
 const id = (testId: string): string => `[data-testid="${testId}"]`
 const row = (key: string): string => `${id("panel-instance")}[data-key="${key}"]`
 const focused = (): string => {
   const element = document.activeElement
-  return element instanceof HTMLElement ? (element.dataset["item"] ?? element.dataset["testid"] ?? element.tagName) : ""
+  return element instanceof HTMLElement
+    ? (element.dataset["item"] ?? element.dataset["testid"] ?? element.tagName)
+    : ""
 }
 const press = async (key: string): Promise<void> => {
-  document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))
+  document.activeElement?.dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+  )
   await settled()
 }
 const click = async (selector: string): Promise<void> => {
@@ -38,8 +44,21 @@ const type = async (text: string): Promise<void> => {
 
 const someStates = statusOf(graph, [
   instance(graph, { key: "user-1-memberships", node: "mine", slot: true }),
-  instance(graph, { key: "company-1", node: "companies", bindings: { id: "1" }, demandedBy: ["user-1-memberships"] }),
-  instance(graph, { key: "company-2", node: "companies", bindings: { id: "2" }, state: "Backoff", attempt: 3, nextAttemptAt: 10_500, error: { reason: "Overloaded", message: "503: snapshot queue is full" } }),
+  instance(graph, {
+    key: "company-1",
+    node: "companies",
+    bindings: { id: "1" },
+    demandedBy: ["user-1-memberships"],
+  }),
+  instance(graph, {
+    key: "company-2",
+    node: "companies",
+    bindings: { id: "2" },
+    state: "Backoff",
+    attempt: 3,
+    nextAttemptAt: 10_500,
+    error: { reason: "Overloaded", message: "503: snapshot queue is full" },
+  }),
 ])
 
 const open = async (client: FakeEngineClient | null = makeClient()) => {
@@ -67,12 +86,20 @@ describe("SyncPanel", () => {
   it("opens from a real button that says so, takes the focus, and gives it back on Escape", async () => {
     await open()
     const button = find(id("panel-open"))
-    expect([button.tagName, button.getAttribute("type"), button.getAttribute("aria-expanded")]).toEqual(["BUTTON", "button", "true"])
+    expect([button.tagName, button.getAttribute("type"), button.getAttribute("aria-expanded")]).toEqual([
+      "BUTTON",
+      "button",
+      "true",
+    ])
     expect(find(id("panel")).id).toBe(button.getAttribute("aria-controls"))
     expect(find(`#${find(id("panel")).getAttribute("aria-labelledby")}`).textContent).toBe("examples")
     expect(focused()).toBe("panel")
     await press("Escape")
-    expect([all(id("panel")).length, button.getAttribute("aria-expanded"), focused()]).toEqual([0, "false", "panel-open"])
+    expect([all(id("panel")).length, button.getAttribute("aria-expanded"), focused()]).toEqual([
+      0,
+      "false",
+      "panel-open",
+    ])
   })
 
   it("lists one element per instance with its key and state, grouped under its node", async () => {
@@ -93,13 +120,20 @@ describe("SyncPanel", () => {
       "node:folders",
     ])
     const item = find(row("company-2"))
-    expect(["aria-level", "aria-posinset", "aria-setsize", "aria-selected"].map((name) => item.getAttribute(name))).toEqual(["2", "2", "2", "false"])
+    expect(
+      ["aria-level", "aria-posinset", "aria-setsize", "aria-selected"].map((name) => item.getAttribute(name)),
+    ).toEqual(["2", "2", "2", "false"])
   })
 
   it("shows each state by a shape and a word of its own", async () => {
     const client = makeClient()
     await open(client)
-    client.setStatus(statusOf(graph, stateOrder.map((state) => instance(graph, { key: state, node: "companies", state }))))
+    client.setStatus(
+      statusOf(
+        graph,
+        stateOrder.map((state) => instance(graph, { key: state, node: "companies", state })),
+      ),
+    )
     await settled()
     const drawn = all(id("panel-instance")).map((one) => ({
       state: one.dataset["state"],
@@ -112,7 +146,8 @@ describe("SyncPanel", () => {
 
   it("is one tab stop that arrow keys move through", async () => {
     await open()
-    const stops = (): ReadonlyArray<string | undefined> => all('[role="treeitem"][tabindex="0"]').map((one) => one.dataset["item"])
+    const stops = (): ReadonlyArray<string | undefined> =>
+      all('[role="treeitem"][tabindex="0"]').map((one) => one.dataset["item"])
     expect(stops()).toEqual(["node:mine"])
     find('[data-item="node:mine"]').focus()
     await press("ArrowDown")
@@ -150,7 +185,15 @@ describe("SyncPanel", () => {
       find('[data-item="instance:company-2"]').focus()
       await press("Enter")
       const text = (): string => find(id("panel-detail")).textContent ?? ""
-      for (const part of ["503: snapshot queue is full", "attempt 3", "Held by membership 2.", "a retry", '"id" = $1', "id, name", "Failed"]) {
+      for (const part of [
+        "503: snapshot queue is full",
+        "attempt 3",
+        "Held by membership 2.",
+        "a retry",
+        '"id" = $1',
+        "id, name",
+        "Failed",
+      ]) {
         expect(text()).toContain(part)
       }
       expect(find(id("panel-next-attempt")).textContent).toBe("next try in 11 s")
@@ -183,13 +226,20 @@ describe("SyncPanel", () => {
     expect(find(id("panel-pause")).getAttribute("aria-pressed")).toBe("true")
     await click(id("panel-pause"))
     const commands = client?.commands.filter(([name]) => name !== "explain")
-    expect(commands).toEqual([["retry", "company-2"], ["refetch", "company-2"], ["pause", "manual"], ["resume", "manual"]])
+    expect(commands).toEqual([
+      ["retry", "company-2"],
+      ["refetch", "company-2"],
+      ["pause", "manual"],
+      ["resume", "manual"],
+    ])
     expect(find('.esp-message[role="status"]').textContent).toBe("Asked to resume syncing.")
   })
 
   it("says why a command failed instead of swallowing it", async () => {
     const client = makeClient()
-    const failing = Object.create(client, { call: { value: async () => Promise.reject(new Error("no leader answered in 5 s")) } }) as FakeEngineClient
+    const failing = Object.create(client, {
+      call: { value: async () => Promise.reject(new Error("no leader answered in 5 s")) },
+    }) as FakeEngineClient
     await open(failing)
     await click(row("company-2"))
     await click(id("panel-retry"))
@@ -232,7 +282,10 @@ describe("SyncPanel", () => {
     const tab = find('[role="tab"][aria-selected="true"]')
     expect([tab.textContent, document.activeElement === tab]).toEqual(["Journal", true])
     expect(find('[role="tabpanel"]').getAttribute("aria-labelledby")).toBe(tab.id)
-    expect(all(id("panel-entry")).map((one) => one.querySelector("b")?.textContent)).toEqual(["Collected", "Accepted"])
+    expect(all(id("panel-entry")).map((one) => one.querySelector("b")?.textContent)).toEqual([
+      "Collected",
+      "Accepted",
+    ])
     await type("handle")
     expect(all(id("panel-entry"))).toHaveLength(1)
     await click(`${id("panel-entry")} .esp-link`)
@@ -246,7 +299,8 @@ describe("SyncPanel", () => {
     client?.setPhase({ phase: "failed", message: "The worker bundle is missing: run build:worker." })
     await settled()
     const header = find(".esp-header").textContent ?? ""
-    for (const part of ["follower", "4 of 4 connections open, 2 waiting", "run build:worker"]) expect(header).toContain(part)
+    for (const part of ["follower", "4 of 4 connections open, 2 waiting", "run build:worker"])
+      expect(header).toContain(part)
     expect(find(id("sync-status")).dataset["state"]).toBe("error")
   })
 
@@ -267,7 +321,9 @@ describe("SyncPanel", () => {
   it("re-renders one row when one of 1,000 instances changes", async () => {
     const client = makeClient()
     await open(client)
-    const many = Array.from({ length: 1_000 }, (_, n) => instance(graph, { key: `company-${n}`, node: "companies" }))
+    const many = Array.from({ length: 1_000 }, (_, n) =>
+      instance(graph, { key: `company-${n}`, node: "companies" }),
+    )
     client.setStatus(statusOf(graph, many))
     await settled()
     const changed: Array<string | undefined> = []
@@ -277,10 +333,27 @@ describe("SyncPanel", () => {
         changed.push(element?.closest<HTMLElement>("[data-key]")?.dataset["key"])
       }
     })
-    observer.observe(find('[role="tree"]'), { subtree: true, attributes: true, childList: true, characterData: true })
-    client.setStatus(statusOf(graph, many.map((one) => (one.key === "company-500" ? { ...one, rows: 7 } : one)), { generation: 2 }))
+    observer.observe(find('[role="tree"]'), {
+      subtree: true,
+      attributes: true,
+      childList: true,
+      characterData: true,
+    })
+    client.setStatus(
+      statusOf(
+        graph,
+        many.map((one) => (one.key === "company-500" ? { ...one, rows: 7 } : one)),
+        { generation: 2 },
+      ),
+    )
     await settled()
-    observer.takeRecords().forEach((record) => changed.push((record.target.parentElement ?? undefined)?.closest<HTMLElement>("[data-key]")?.dataset["key"]))
+    observer
+      .takeRecords()
+      .forEach((record) =>
+        changed.push(
+          (record.target.parentElement ?? undefined)?.closest<HTMLElement>("[data-key]")?.dataset["key"],
+        ),
+      )
     observer.disconnect()
     expect(find(row("company-500")).textContent).toContain("7")
     expect(new Set(changed.filter((key) => key !== undefined))).toEqual(new Set(["company-500"]))

@@ -3,7 +3,18 @@ import { mount } from "@vue/test-utils"
 import { computed, createApp, defineComponent, effectScope, h, ref } from "vue"
 import { describe, expect, it } from "vitest"
 import type { EngineClient } from "@espalier/worker"
-import { createEspalier, defineEspalier, EspalierMissing, sql, useExplain, useInstance, useJournal, useLiveQuery, useRows, useSyncStatus } from "../src/index.ts"
+import {
+  createEspalier,
+  defineEspalier,
+  EspalierMissing,
+  sql,
+  useExplain,
+  useInstance,
+  useJournal,
+  useLiveQuery,
+  useRows,
+  useSyncStatus,
+} from "../src/index.ts"
 import { instance, statusOf, type FakeEngineClient } from "./support/FakeEngineClient.ts"
 import { acme, allLive, graph, inApp, makeClient, mountSetup, settled, typed } from "./support/harness.ts"
 
@@ -11,8 +22,12 @@ const { useLease, useNode } = typed
 
 describe("createEspalier", () => {
   it("names the missing plugin", () => {
-    expect(() => inApp(() => useSyncStatus())).toThrow(/useSyncStatus\(\) found no Espalier.*app\.use\(createEspalier/)
-    expect(() => inApp(() => useRows("companies", { name: "archive" }))).toThrow(/named "archive".*name: "archive"/)
+    expect(() => inApp(() => useSyncStatus())).toThrow(
+      /useSyncStatus\(\) found no Espalier.*app\.use\(createEspalier/,
+    )
+    expect(() => inApp(() => useRows("companies", { name: "archive" }))).toThrow(
+      /named "archive".*name: "archive"/,
+    )
     expect(() => useSyncStatus()).toThrow(EspalierMissing)
     expect(() => useSyncStatus()).toThrow(/outside of setup/)
   })
@@ -27,7 +42,10 @@ describe("createEspalier", () => {
       states.push(useSyncStatus().state.value, other.useSyncStatus().state.value)
       return () => null
     })
-    const plugins = [createEspalier({ graph, client: main }), createEspalier({ graph, client: archive, name: "archive" })]
+    const plugins = [
+      createEspalier({ graph, client: main }),
+      createEspalier({ graph, client: archive, name: "archive" }),
+    ]
     mount(component, { global: { plugins } })
     expect(states).toEqual(["live", "offline"])
   })
@@ -60,7 +78,10 @@ describe("createEspalier", () => {
   it("follows a client given as a ref, deep or not, or as a getter", async () => {
     const deep = ref<FakeEngineClient | null>(null)
     const espalier = createEspalier({ graph, client: computed(() => deep.value) })
-    inApp(() => {}, (app) => app.use(espalier))
+    inApp(
+      () => {},
+      (app) => app.use(espalier),
+    )
     expect(espalier.client.value).toBe(null)
     const client = makeClient()
     deep.value = client
@@ -74,7 +95,13 @@ describe("useSyncStatus", () => {
   it("tells state, pauses, connections, phase and leadership, and starts over with another client", async () => {
     const client = makeClient()
     const { result, espalier } = mountSetup(client, () => useSyncStatus())
-    const now = () => [result.state.value, result.isLive.value, result.isOffline.value, result.ready.value, result.phase.value?.phase]
+    const now = () => [
+      result.state.value,
+      result.isLive.value,
+      result.isOffline.value,
+      result.ready.value,
+      result.phase.value?.phase,
+    ]
     expect(now()).toEqual(["loading", false, false, false, "starting"])
     client.setPhase({ phase: "ready" })
     client.setStatus(allLive)
@@ -133,7 +160,10 @@ describe("useNode and useInstance", () => {
     expect(await result.retry()).toBe(true)
     key.value = "nobody"
     expect([result.status.value, await result.refetch()]).toEqual([null, false])
-    expect(client.commands).toEqual([["retry", `company-${acme}`], ["refetch", "nobody"]])
+    expect(client.commands).toEqual([
+      ["retry", `company-${acme}`],
+      ["refetch", "nobody"],
+    ])
     espalier.setClient(null)
     expect(await result.retry()).toBe(false)
   })
@@ -143,8 +173,13 @@ describe("useLease", () => {
   it("holds a lease while its scope lives, moves it with the client, and obeys `when`", () => {
     const [ada, ben] = [makeClient(), makeClient()]
     const when = ref(true)
-    const { result, espalier, wrapper } = mountSetup(ada, () => useLease("folders", { company_id: acme }, { when }))
-    expect([ada.leases, result.held.value]).toEqual([[{ node: "folders", bindings: { company_id: acme } }], true])
+    const { result, espalier, wrapper } = mountSetup(ada, () =>
+      useLease("folders", { company_id: acme }, { when }),
+    )
+    expect([ada.leases, result.held.value]).toEqual([
+      [{ node: "folders", bindings: { company_id: acme } }],
+      true,
+    ])
     espalier.setClient(ben)
     expect([ada.leases.length, ben.leases.length]).toEqual([0, 1])
     when.value = false
@@ -157,7 +192,10 @@ describe("useLease", () => {
   it("works in a bare effect scope inside the app's context", () => {
     const client = makeClient()
     const scope = effectScope()
-    inApp(() => scope.run(() => useLease("companies")), (app) => app.use(createEspalier({ graph, client })))
+    inApp(
+      () => scope.run(() => useLease("companies")),
+      (app) => app.use(createEspalier({ graph, client })),
+    )
     expect(client.leases).toHaveLength(1)
     scope.stop()
     expect(client.leases).toHaveLength(0)
@@ -171,7 +209,11 @@ describe("useLiveQuery", () => {
     const min = ref<number>()
     const mine = sql`company_id = ${acme}`
     const { result } = mountSetup(client, () =>
-      useLiveQuery(sql<{ n: number }>`select count(*) as n from Folders f join "workspaces" w on true where ${mine} and f.position > ${min}`),
+      useLiveQuery(
+        sql<{
+          n: number
+        }>`select count(*) as n from Folders f join "workspaces" w on true where ${mine} and f.position > ${min}`,
+      ),
     )
     await settled()
     expect([client.asked, result.pending.value]).toEqual([0, true])

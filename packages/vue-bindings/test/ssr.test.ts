@@ -2,7 +2,15 @@
 import { createSSRApp, defineComponent, h } from "vue"
 import { renderToString } from "vue/server-renderer"
 import { describe, expect, it } from "vitest"
-import { createEspalier, sql, useExplain, useInstance, useJournal, useLiveQuery, useSyncStatus } from "../src/index.ts"
+import {
+  createEspalier,
+  sql,
+  useExplain,
+  useInstance,
+  useJournal,
+  useLiveQuery,
+  useSyncStatus,
+} from "../src/index.ts"
 import { acme, allLive, graph, makeClient, typed } from "./support/harness.ts"
 
 const { useLease, useNode, useRows } = typed
@@ -17,7 +25,21 @@ const Page = defineComponent(() => {
   useExplain("company-1")
   useJournal()
   return () =>
-    h("p", [sync.state.value, rows.value.length, pending.value, isEmpty.value, error.value, live.pending.value, node.state.value, one.state.value].map(String).join(" "))
+    h(
+      "p",
+      [
+        sync.state.value,
+        rows.value.length,
+        pending.value,
+        isEmpty.value,
+        error.value,
+        live.pending.value,
+        node.state.value,
+        one.state.value,
+      ]
+        .map(String)
+        .join(" "),
+    )
 })
 
 describe("on a server", () => {

@@ -5,9 +5,25 @@ import { describe, expect, it, vi } from "vitest"
 import { createEspalier } from "../src/index.ts"
 import { absenceGraceMillis } from "../src/internal/liveRows.ts"
 import { instance, statusOf } from "./support/FakeEngineClient.ts"
-import { acme, allLive, birch, graph, makeClient, mountSetup, settled, typed, userId } from "./support/harness.ts"
+import {
+  acme,
+  allLive,
+  birch,
+  graph,
+  makeClient,
+  mountSetup,
+  settled,
+  typed,
+  userId,
+} from "./support/harness.ts"
 
-const folder = (id: string, name: string, position = 0) => ({ id, workspace_id: "w1", name, position, archived_at: null })
+const folder = (id: string, name: string, position = 0) => ({
+  id,
+  workspace_id: "w1",
+  name,
+  position,
+  archived_at: null,
+})
 const { useRows } = typed
 
 describe("useRows: the query", () => {
@@ -172,7 +188,11 @@ describe("useRows: keeping rows fresh", () => {
     })
     const List = defineComponent(() => {
       const { rows } = useRows("folders")
-      return () => h("ul", rows.value.map((row) => h(Row, { key: row.id, row })))
+      return () =>
+        h(
+          "ul",
+          rows.value.map((row) => h(Row, { key: row.id, row })),
+        )
     })
     const wrapper = mount(List, { global: { plugins: [createEspalier({ graph, client })] } })
     await settled()
@@ -192,7 +212,13 @@ describe("useRows: empty, pending and failed are three things", () => {
     const { result } = mountSetup(client, () => useRows("folders", { bindings: { company_id: acme } }))
     await settled()
     expect([result.pending.value, result.isEmpty.value]).toEqual([true, false])
-    const syncing = { node: "folders", key: "f", bindings: { company_id: acme }, state: "Syncing", lastUpToDateAt: null } as const
+    const syncing = {
+      node: "folders",
+      key: "f",
+      bindings: { company_id: acme },
+      state: "Syncing",
+      lastUpToDateAt: null,
+    } as const
     client.setStatus(statusOf(graph, [instance(graph, syncing)]))
     await settled()
     expect([result.pending.value, result.isEmpty.value]).toEqual([true, false])
@@ -253,7 +279,13 @@ describe("useRows: empty, pending and failed are three things", () => {
     const client = makeClient()
     client.answerWith(() => [])
     const error = { reason: "ShapeRejected", message: "unknown column" }
-    const halted = { node: "mine", key: "user-memberships", state: "Halted", lastUpToDateAt: null, error } as const
+    const halted = {
+      node: "mine",
+      key: "user-memberships",
+      state: "Halted",
+      lastUpToDateAt: null,
+      error,
+    } as const
     client.setStatus(statusOf(graph, [instance(graph, halted)]))
     const { result } = mountSetup(client, () => useRows("mine"))
     await settled()
@@ -266,7 +298,9 @@ describe("useRows: leases, clean-up and clients", () => {
   it("leases what it shows, moves the lease with its bindings and gives it back on unmount", async () => {
     const client = makeClient()
     const company = ref(acme)
-    const { wrapper } = mountSetup(client, () => useRows("folders", { bindings: () => ({ company_id: company.value }) }))
+    const { wrapper } = mountSetup(client, () =>
+      useRows("folders", { bindings: () => ({ company_id: company.value }) }),
+    )
     await nextTick()
     expect(client.leases).toEqual([{ node: "folders", bindings: { company_id: acme } }])
     company.value = birch

@@ -1,7 +1,7 @@
 /**
- * Turns binding values as an app writes them (refs, getters, numbers, dates) into Postgres text, which is what the engine
- * and the local SQL take. A value that is `undefined` means "not known yet" and yields null for the whole set: dropping it
- * would silently widen the demand to every instance of the node.
+ * Turns binding values as an app writes them (refs, getters, numbers, dates) into Postgres text, which is
+ * what the engine and the local SQL take. A value that is `undefined` means "not known yet" and yields null
+ * for the whole set: dropping it would silently widen the demand to every instance of the node.
  */
 import { toValue, type MaybeRefOrGetter } from "vue"
 

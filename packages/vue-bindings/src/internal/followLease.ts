@@ -1,7 +1,7 @@
 /**
- * Holds one lease for as long as an effect scope lives, and moves it when the bindings or the client change. The new lease is taken
- * before the old one is given back, so that a change of bindings never drains an instance both of them ask for.
- * Used by `useLease` and `useRows`; never on a server.
+ * Holds one lease for as long as an effect scope lives, and moves it when the bindings or the client change.
+ * The new lease is taken before the old one is given back, so that a change of bindings never drains an
+ * instance both of them ask for. Used by `useLease` and `useRows`; never on a server.
  */
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from "vue"
 import type { EngineClient, LeaseRequest } from "@espalier/worker"
@@ -15,13 +15,20 @@ export const followLease = (
 ): Readonly<ShallowRef<boolean>> => {
   const held = shallowRef(false)
   if (isServer()) return held
-  let current: { readonly client: EngineClient; readonly lease: LeaseRequest; readonly release: () => void } | null = null
+  let current: {
+    readonly client: EngineClient
+    readonly lease: LeaseRequest
+    readonly release: () => void
+  } | null = null
   watch(
     [client, lease] as const,
     ([from, next]) => {
       if (current !== null && current.client === from && equal(current.lease, next)) return
       const former = current
-      current = from === null || next === null ? null : { client: from, lease: next, release: from.acquire(next).release }
+      current =
+        from === null || next === null
+          ? null
+          : { client: from, lease: next, release: from.acquire(next).release }
       held.value = current !== null
       former?.release()
     },

@@ -1,8 +1,9 @@
 /**
- * The only bridge from a subscription of the engine's client to Vue: a `shallowRef` that follows a source which may be
- * absent, appear later or be exchanged (sign-in, sign-out), and ends with Vue's effect scope. Exists so that no composable
- * subscribes by hand and leaks. Values of a former source never arrive late: the ref is reset in the same synchronous step in
- * which the source changes. On a server it reads once and never subscribes, because nothing would end the subscription.
+ * The only bridge from a subscription of the engine's client to Vue: a `shallowRef` that follows a source
+ * which may be absent, appear later or be exchanged (sign-in, sign-out), and ends with Vue's effect scope.
+ * Exists so that no composable subscribes by hand and leaks. Values of a former source never arrive late: the
+ * ref is reset in the same synchronous step in which the source changes. On a server it reads once and never
+ * subscribes, because nothing would end the subscription.
  */
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from "vue"
 

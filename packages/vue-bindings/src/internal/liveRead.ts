@@ -1,7 +1,8 @@
 /**
- * Keeps the answer to one question fresh: asks the client, asks again when told that the answer may have changed, when the
- * question changes or when the client is exchanged. One read is in flight at most and one more is remembered; the answer to
- * a superseded question, or of a former client, is dropped. Used by every composable that reads; it knows nothing of SQL.
+ * Keeps the answer to one question fresh: asks the client, asks again when told that the answer may have
+ * changed, when the question changes or when the client is exchanged. One read is in flight at most and one
+ * more is remembered; the answer to a superseded question, or of a former client, is dropped. Used by every
+ * composable that reads; it knows nothing of SQL.
  *
  * What is shown, and when:
  * - another client: the old answer goes in the same synchronous step (it may belong to another user);
@@ -48,14 +49,17 @@ interface Flight<Ask> {
 
 type Question<Ask> = { readonly ask: Ask | null } | { readonly failure: Error }
 
-const toError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause), { cause }))
+const toError = (cause: unknown): Error =>
+  cause instanceof Error ? cause : new Error(String(cause), { cause })
 
 const settle = (waiters: ReadonlyArray<() => void>): void => {
   for (const resolve of waiters) resolve()
 }
 
 /** Starts reading; ends with the current effect scope. */
-export const liveRead = <Ask extends object, Answer>(options: LiveReadOptions<Ask, Answer>): LiveRead<Answer> => {
+export const liveRead = <Ask extends object, Answer>(
+  options: LiveReadOptions<Ask, Answer>,
+): LiveRead<Answer> => {
   const { client, none, share, stamp = () => true } = options
   const answer = shallowRef(none) as ShallowRef<Answer>
   const answered = shallowRef(false)
@@ -90,7 +94,10 @@ export const liveRead = <Ask extends object, Answer>(options: LiveReadOptions<As
     stamped.value = false
   }
 
-  const land = (landed: Flight<Ask>, result: { readonly ok: Answer } | { readonly failed: unknown }): void => {
+  const land = (
+    landed: Flight<Ask>,
+    result: { readonly ok: Answer } | { readonly failed: unknown },
+  ): void => {
     if (closed || flight !== landed) return
     flight = null
     const ask = currentAsk()
@@ -133,7 +140,8 @@ export const liveRead = <Ask extends object, Answer>(options: LiveReadOptions<As
     dirty = true
     if (scheduled) return
     scheduled = true
-    // A microtask gathers everything that changes in one step (several options, several notices) into one read.
+    // A microtask gathers everything that changes in one step (several options, several notices) into one
+    // read.
     queueMicrotask(() => {
       scheduled = false
       if (dirty) start()

@@ -1,6 +1,7 @@
 /**
- * What `useRows` and `useLiveQuery` share: a live read of local SQL with structural sharing, re-run by commit notices, whose "empty" is a
- * fact. Rows are never called empty while what feeds them is still on its way, nor from a read that began before it had arrived.
+ * What `useRows` and `useLiveQuery` share: a live read of local SQL with structural sharing, re-run by commit
+ * notices, whose "empty" is a fact. Rows are never called empty while what feeds them is still on its way,
+ * nor from a read that began before it had arrived.
  */
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type ShallowRef } from "vue"
 import type { CommitNotice, EngineClient } from "@espalier/worker"
@@ -11,10 +12,16 @@ import type { RowsAsk } from "./rowsQuery.ts"
 import { shareRows } from "./share.ts"
 import type { Supply } from "./supply.ts"
 
-/** How long a missing instance may still appear (its parent's row has just come) before "absent" counts as empty. */
+/**
+ * How long a missing instance may still appear (its parent's row has just come) before "absent" counts as
+ * empty.
+ */
 export const absenceGraceMillis = 500
 
-/** What feeds the rows failed for good before it ever held any; `key` names the instance, `reason` the engine's reason. */
+/**
+ * What feeds the rows failed for good before it ever held any; `key` names the instance, `reason` the
+ * engine's reason.
+ */
 export class RowsUnavailable extends Error {
   readonly _tag = "RowsUnavailable"
   readonly key: string
@@ -68,7 +75,9 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
   const { espalier } = options
   const supply = computed(options.supply)
   const graceOver = afterGrace(() => supply.value.is === "absent")
-  const arrived = computed(() => supply.value.is === "settled" || (supply.value.is === "absent" && graceOver.value))
+  const arrived = computed(
+    () => supply.value.is === "settled" || (supply.value.is === "absent" && graceOver.value),
+  )
 
   const read = liveRead<RowsAsk, ReadonlyArray<Row>>({
     client: espalier.client,
@@ -104,7 +113,8 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
       },
       { flush: "sync" },
     )
-    // "Up to date" may be announced before the read that sees its rows: an empty answer from before does not count.
+    // "Up to date" may be announced before the read that sees its rows: an empty answer from before does not
+    // count.
     watch(
       arrived,
       (now) => {
@@ -117,7 +127,11 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
   const unavailable = computed(() => {
     const now = supply.value
     if (now.is !== "failed" || !read.answered.value || read.answer.value.length > 0) return null
-    return new RowsUnavailable(now.key, now.error?.reason ?? "Unknown", now.error?.message ?? "halted without rows")
+    return new RowsUnavailable(
+      now.key,
+      now.error?.reason ?? "Unknown",
+      now.error?.message ?? "halted without rows",
+    )
   })
   const error = computed(() => read.error.value ?? unavailable.value)
   const pending = computed(() => {

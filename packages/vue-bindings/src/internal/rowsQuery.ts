@@ -1,7 +1,7 @@
 /**
- * Builds the local SQL of `useRows` from a node, bindings, equality filters, order and limit. Column names are checked against
- * the graph and quoted, values become `$n`; nothing an app passes is spliced into the text. Pure; throws `RowsOptionInvalid`
- * for what the types would have refused.
+ * Builds the local SQL of `useRows` from a node, bindings, equality filters, order and limit. Column names
+ * are checked against the graph and quoted, values become `$n`; nothing an app passes is spliced into the
+ * text. Pure; throws `RowsOptionInvalid` for what the types would have refused.
  */
 import { localQuery, quoteIdent } from "@espalier/engine/compile"
 import type { GraphData, TableDef } from "@espalier/engine/graph"
@@ -40,7 +40,10 @@ export interface RowsQueryInput {
 const column = (table: TableDef, name: string, option: string): string => {
   if (Object.hasOwn(table.columns, name)) return quoteIdent(name)
   const known = Object.keys(table.columns).join(", ")
-  throw new RowsOptionInvalid(option, `useRows: ${option} names "${name}", but "${table.name}" has only ${known}.`)
+  throw new RowsOptionInvalid(
+    option,
+    `useRows: ${option} names "${name}", but "${table.name}" has only ${known}.`,
+  )
 }
 
 const orderClause = (table: TableDef, orderBy: OrderInput | undefined): string => {
@@ -48,7 +51,10 @@ const orderClause = (table: TableDef, orderBy: OrderInput | undefined): string =
   const terms = given.map((term) => {
     const [name, direction] = typeof term === "string" ? [term, "asc"] : term
     if (direction === "asc" || direction === "desc") return `${column(table, name, "orderBy")} ${direction}`
-    throw new RowsOptionInvalid("orderBy", `useRows: direction "${String(direction)}" is neither "asc" nor "desc".`)
+    throw new RowsOptionInvalid(
+      "orderBy",
+      `useRows: direction "${String(direction)}" is neither "asc" nor "desc".`,
+    )
   })
   const named = new Set(given.map((term) => (typeof term === "string" ? term : term[0])))
   // The primary key comes last, so that equal rows keep their places and an update does not shuffle a list.
@@ -72,7 +78,10 @@ export const rowsQuery = (
   const table = node === undefined ? undefined : graph.tables[node.table]
   if (table === undefined) {
     const known = Object.keys(graph.nodes).join(", ")
-    throw new RowsOptionInvalid("node", `useRows: graph "${graph.name}" has no node "${input.node}", only ${known}.`)
+    throw new RowsOptionInvalid(
+      "node",
+      `useRows: graph "${graph.name}" has no node "${input.node}", only ${known}.`,
+    )
   }
   const local = localQuery(graph, input.node, input.bindings, params)
   const values: Array<unknown> = [...local.params]
@@ -87,7 +96,8 @@ export const rowsQuery = (
   const where = conditions.length === 0 ? "" : ` where ${conditions.join(" and ")}`
   const order = orderClause(table, input.orderBy)
   const sql = `select ${columns} from ${local.from}${where} order by ${order}${limitClause(input.limit)}`
-  // Only the node's own SQL names tables; with a filter that reads no other table this is the node's table alone.
+  // Only the node's own SQL names tables; with a filter that reads no other table this is the node's table
+  // alone.
   const tables = new Set([table.name, ...tablesIn(graph, `${local.from} ${local.where}`)])
   return { sql, params: values, tables: [...tables], key: table.primaryKey }
 }

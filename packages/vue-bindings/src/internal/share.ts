@@ -1,6 +1,7 @@
 /**
- * Structural sharing: what did not change keeps its identity, so that Vue re-renders only what did. Pure. Knows the values
- * PGlite and structured clone produce (primitives, dates, byte arrays, arrays, plain objects) and nothing of Vue.
+ * Structural sharing: what did not change keeps its identity, so that Vue re-renders only what did. Pure.
+ * Knows the values PGlite and structured clone produce (primitives, dates, byte arrays, arrays, plain
+ * objects) and nothing of Vue.
  */
 
 const isPlain = (value: unknown): value is Record<string, unknown> =>
@@ -11,7 +12,10 @@ const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
 
 const sameObjects = (a: Record<string, unknown>, b: Record<string, unknown>): boolean => {
   const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]))
+  )
 }
 
 /** Equality by content. */
@@ -19,7 +23,7 @@ export const equal = (a: unknown, b: unknown): boolean => {
   if (Object.is(a, b)) return true
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
   if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false
-  if (a instanceof Date) return a.getTime() === (b as Date).getTime()
+  if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime())
   if (a instanceof Uint8Array) return sameBytes(a, b as Uint8Array)
   if (Array.isArray(a)) {
     const other = b as ReadonlyArray<unknown>
@@ -62,8 +66,8 @@ export const rowIdentity =
         )
 
 /**
- * The new rows, each replaced by the old row object of the same identity and content. Returns the old array itself when
- * nothing changed at all.
+ * The new rows, each replaced by the old row object of the same identity and content. Returns the old array
+ * itself when nothing changed at all.
  */
 export const shareRows = <Row extends object>(
   previous: ReadonlyArray<Row>,

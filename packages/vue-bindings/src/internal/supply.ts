@@ -1,7 +1,7 @@
 /**
- * Says whether "no rows" can be believed: are the instances that feed a node (or some tables) up to date, still on their
- * way, failed, or not there at all? Exists so that an app shows "nothing here yet" only when that is a fact.
- * Pure: reads status and graph, asks nobody.
+ * Says whether "no rows" can be believed: are the instances that feed a node (or some tables) up to date,
+ * still on their way, failed, or not there at all? Exists so that an app shows "nothing here yet" only when
+ * that is a fact. Pure: reads status and graph, asks nobody.
  */
 import type { GraphData } from "@espalier/engine/graph"
 import type { EngineStatus, InstanceStatus, StatusError } from "@espalier/engine/protocol"
@@ -9,7 +9,8 @@ import type { EngineStatus, InstanceStatus, StatusError } from "@espalier/engine
 /**
  * - `settled`: everything that feeds the rows has committed an up-to-date at least once
  * - `waiting`: something is still on its way
- * - `absent`: no instance exists although nothing above it is on its way (also for some milliseconds after a parent row arrives)
+ * - `absent`: no instance exists although nothing above it is on its way (also for some milliseconds after a
+ * parent row arrives)
  * - `failed`: what feeds the rows halted before it ever held them
  */
 export type Supply =
@@ -23,7 +24,8 @@ const absent: Supply = { is: "absent" }
 const matches = (instance: InstanceStatus, bindings: Readonly<Record<string, string>>): boolean =>
   Object.entries(bindings).every(([name, value]) => instance.bindings[name] === value)
 
-const neverHeld = (instance: InstanceStatus): boolean => instance.lastUpToDateAt === null && instance.state !== "Live"
+const neverHeld = (instance: InstanceStatus): boolean =>
+  instance.lastUpToDateAt === null && instance.state !== "Live"
 
 const ancestorsOf = (graph: GraphData, node: string): ReadonlySet<string> => {
   const found = new Set<string>()
@@ -48,7 +50,8 @@ export const supplyOfNode = (
   let ancestorOnItsWay = false
   for (const instance of Object.values(status.instances)) {
     if (instance.node === node && matches(instance, bindings)) feeding.push(instance)
-    else if (ancestors.has(instance.node) && neverHeld(instance) && instance.state !== "Halted") ancestorOnItsWay = true
+    else if (ancestors.has(instance.node) && neverHeld(instance) && instance.state !== "Halted")
+      ancestorOnItsWay = true
   }
   const missing = feeding.filter(neverHeld)
   if (missing.some((instance) => instance.state !== "Halted")) return waiting

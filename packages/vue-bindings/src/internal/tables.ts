@@ -1,13 +1,16 @@
 /**
- * Finds which local tables of a graph a SQL text reads, so that a query re-runs when one of them changes. Matches names as
- * identifiers and over-approximates on purpose: a name in a comment costs one read too many, a missed table would show old rows
- * for ever. Pure.
+ * Finds which local tables of a graph a SQL text reads, so that a query re-runs when one of them changes.
+ * Matches names as identifiers and over-approximates on purpose: a name in a comment costs one read too many,
+ * a missed table would show old rows for ever. Pure.
  */
 import type { GraphData } from "@espalier/engine/graph"
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
 
-/** The graph's tables named in `sql`; every table where none is (a view, a function), rather than no updates at all. */
+/**
+ * The graph's tables named in `sql`; every table where none is (a view, a function), rather than no updates
+ * at all.
+ */
 export const tablesIn = (graph: GraphData, sql: string): ReadonlyArray<string> => {
   const all = Object.keys(graph.tables)
   const named = all.filter((table) => new RegExp(`(?<![\\w$])${escaped(table)}(?![\\w$])`, "i").test(sql))

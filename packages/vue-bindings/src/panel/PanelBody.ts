@@ -1,6 +1,7 @@
 /**
- * The open panel: a docked, non-modal inspector (a bottom sheet on a phone). Takes the focus when it opens; Escape steps back
- * (details, filter, panel) one at a time. Made by `SyncPanel` only while open, so a closed panel costs nothing.
+ * The open panel: a docked, non-modal inspector (a bottom sheet on a phone). Takes the focus when it opens;
+ * Escape steps back (details, filter, panel) one at a time. Made by `SyncPanel` only while open, so a closed
+ * panel costs nothing.
  */
 import { defineComponent, h, nextTick, onMounted, ref, shallowRef, type PropType, type VNode } from "vue"
 import { Icon, icons } from "./StateGlyph.ts"
@@ -71,17 +72,25 @@ const toolbar = (panel: Panel, uid: string): VNode =>
 
 const instancesView = (panel: Panel): Array<VNode> => {
   if (panel.espalier.client.value === null) {
-    return [h("p", { class: "esp-empty" }, [h("b", "No engine is connected."), " It starts when somebody signs in."])]
+    return [
+      h("p", { class: "esp-empty" }, [
+        h("b", "No engine is connected."),
+        " It starts when somebody signs in.",
+      ]),
+    ]
   }
   if (panel.filtering.value && panel.shown.value === 0) {
-    return [h("p", { class: "esp-empty" }, [h("b", "No instance matches."), " Clear the filter to see them all."])]
+    return [
+      h("p", { class: "esp-empty" }, [h("b", "No instance matches."), " Clear the filter to see them all."]),
+    ]
   }
   return [h(PanelTree, { panel }), ...(panel.selected.value === null ? [] : [h(PanelDetail, { panel })])]
 }
 
 /** The edge that makes the dock wider or narrower, by pointer and by arrow keys. */
 const resizer = (side: PanelSide, size: { value: number }): VNode => {
-  const set = (next: number): void => void (size.value = Math.max(width.least, Math.min(width.most, Math.round(next))))
+  const set = (next: number): void =>
+    void (size.value = Math.max(width.least, Math.min(width.most, Math.round(next))))
   const grow = side === "right" ? "ArrowLeft" : "ArrowRight"
   const shrink = side === "right" ? "ArrowRight" : "ArrowLeft"
   const drag = (event: PointerEvent): void => {
@@ -164,7 +173,11 @@ export const PanelBody = defineComponent({
           ),
           h("footer", { class: "esp-footer" }, [
             h("span", journal ? `${panel.entries.value.length} shown` : panel.summary.value),
-            h("span", { class: "esp-message", role: "status", "data-tone": failed.value ? "bad" : "wait" }, message.value),
+            h(
+              "span",
+              { class: "esp-message", role: "status", "data-tone": failed.value ? "bad" : "wait" },
+              message.value,
+            ),
           ]),
         ],
       )

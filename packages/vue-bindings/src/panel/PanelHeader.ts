@@ -1,6 +1,6 @@
 /**
- * Top of the panel: which graph, how it is, its connections, who leads, and the two controls that concern all of it (pause, close).
- * Below: state counts, which filter, as a proportional bar and as chips.
+ * Top of the panel: which graph, how it is, its connections, who leads, and the two controls that concern all
+ * of it (pause, close). Below: state counts, which filter, as a proportional bar and as chips.
  */
 import { defineComponent, h, type PropType, type VNode } from "vue"
 import { pauseLabel, rollupHint, rollupLabel, rollupTone, stateHint, stateTone } from "./format.ts"
@@ -15,7 +15,9 @@ const connections = (panel: Panel): VNode => {
   const text = `${open} of ${max} connections open, ${waiting} waiting`
   const segments = Math.min(max, segmentsShown)
   const filled = max === 0 ? 0 : Math.round((open / max) * segments)
-  const bars = Array.from({ length: segments }, (_, index) => h("i", { "data-on": index < filled ? "" : undefined }))
+  const bars = Array.from({ length: segments }, (_, index) =>
+    h("i", { "data-on": index < filled ? "" : undefined }),
+  )
   return h("span", { class: "esp-connections", title: text }, [
     h("span", { class: "esp-meter", "aria-hidden": "true" }, bars),
     h("span", { "aria-hidden": "true" }, `${open}/${max}`),
@@ -32,14 +34,24 @@ const title = (panel: Panel): VNode => {
     h("div", { class: "esp-title-text" }, [
       h("h2", { id: `esp-title-${panel.espalier.name}` }, panel.espalier.graph.name),
       h("p", { class: "esp-sub" }, [
-        h("span", { class: "esp-rollup", "data-tone": rollupTone(state.value), title: failed ?? rollupHint(state.value) }, [
-          h(RollupGlyph, { state: state.value }),
-          rollupLabel(state.value),
-        ]),
+        h(
+          "span",
+          {
+            class: "esp-rollup",
+            "data-tone": rollupTone(state.value),
+            title: failed ?? rollupHint(state.value),
+          },
+          [h(RollupGlyph, { state: state.value }), rollupLabel(state.value)],
+        ),
         connections(panel),
         h(
           "span",
-          { class: "esp-role", title: isLeader.value ? "This tab's worker runs the engine for all tabs." : "Another tab's worker runs the engine." },
+          {
+            class: "esp-role",
+            title: isLeader.value
+              ? "This tab's worker runs the engine for all tabs."
+              : "Another tab's worker runs the engine.",
+          },
           isLeader.value ? "leader" : "follower",
         ),
       ]),
@@ -53,12 +65,25 @@ const controls = (panel: Panel, close: () => void): VNode => {
   return h("div", { class: "esp-controls" }, [
     h(
       "button",
-      { type: "button", class: "esp-button", "data-testid": "panel-pause", "aria-pressed": String(paused), onClick: toggle },
+      {
+        type: "button",
+        class: "esp-button",
+        "data-testid": "panel-pause",
+        "aria-pressed": String(paused),
+        onClick: toggle,
+      },
       [h(Icon, { d: paused ? icons.play : icons.pause }), paused ? "Resume" : "Pause"],
     ),
-    h("button", { type: "button", class: "esp-button esp-square", "aria-label": "Close the sync panel", onClick: close }, [
-      h(Icon, { d: icons.close }),
-    ]),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "esp-button esp-square",
+        "aria-label": "Close the sync panel",
+        onClick: close,
+      },
+      [h(Icon, { d: icons.close })],
+    ),
   ])
 }
 
@@ -90,9 +115,18 @@ const chips = (panel: Panel): VNode => {
 const notices = (panel: Panel): ReadonlyArray<VNode> => {
   const phase = panel.sync.phase.value
   const reasons = panel.sync.pauseReasons.value
-  const failure = phase?.phase === "failed" ? [h("p", { class: "esp-notice", "data-tone": "bad", role: "alert" }, phase.message)] : []
-  const starting = phase?.phase === "starting" ? [h("p", { class: "esp-notice", "data-tone": "busy" }, `Starting: ${phase.step}…`)] : []
-  const held = reasons.length === 0 ? [] : [h("p", { class: "esp-notice", "data-tone": "wait" }, `Held: ${reasons.map(pauseLabel).join(", ")}.`)]
+  const failure =
+    phase?.phase === "failed"
+      ? [h("p", { class: "esp-notice", "data-tone": "bad", role: "alert" }, phase.message)]
+      : []
+  const starting =
+    phase?.phase === "starting"
+      ? [h("p", { class: "esp-notice", "data-tone": "busy" }, `Starting: ${phase.step}…`)]
+      : []
+  const held =
+    reasons.length === 0
+      ? []
+      : [h("p", { class: "esp-notice", "data-tone": "wait" }, `Held: ${reasons.map(pauseLabel).join(", ")}.`)]
   return [...failure, ...starting, ...held]
 }
 

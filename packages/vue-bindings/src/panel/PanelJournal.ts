@@ -22,17 +22,43 @@ export const PanelJournal = defineComponent({
       return h("li", { key: entry.seq, "data-testid": "panel-entry" }, [
         h("time", formatTime(entry.at)),
         h("b", entry.event),
-        key === null ? null : known ? h("button", { type: "button", class: "esp-link esp-mono", title: key, onClick: () => show(key) }, shortKey(key)) : h("span", { class: "esp-gone esp-mono", title: key }, shortKey(key)),
+        key === null
+          ? null
+          : known
+            ? h(
+                "button",
+                { type: "button", class: "esp-link esp-mono", title: key, onClick: () => show(key) },
+                shortKey(key),
+              )
+            : h("span", { class: "esp-gone esp-mono", title: key }, shortKey(key)),
         h("span", { class: "esp-entry-detail" }, entry.detail),
       ])
     }
     return () => {
       const entries = panel.entries.value
       const { error, pending } = panel.journal
-      if (error.value !== null) return h("p", { class: "esp-empty", role: "alert" }, `The journal could not be read: ${error.value.message}`)
-      if (entries.length > 0) return h("ol", { class: "esp-journal", tabindex: 0, "aria-label": "Journal, newest first" }, entries.map(line))
+      if (error.value !== null)
+        return h(
+          "p",
+          { class: "esp-empty", role: "alert" },
+          `The journal could not be read: ${error.value.message}`,
+        )
+      if (entries.length > 0)
+        return h(
+          "ol",
+          { class: "esp-journal", tabindex: 0, "aria-label": "Journal, newest first" },
+          entries.map(line),
+        )
       const filtered = panel.filter.value.trim() !== ""
-      return h("p", { class: "esp-empty" }, pending.value ? "Reading the journal…" : filtered ? "No entry matches the filter." : "Nothing has happened yet.")
+      return h(
+        "p",
+        { class: "esp-empty" },
+        pending.value
+          ? "Reading the journal…"
+          : filtered
+            ? "No entry matches the filter."
+            : "Nothing has happened yet.",
+      )
     }
   },
 })

@@ -1,8 +1,18 @@
 /**
- * The list of nodes and their instances: an ARIA tree with one tab stop and arrow keys. A row re-renders only when its own
- * instance changes, so many instances stay cheap.
+ * The list of nodes and their instances: an ARIA tree with one tab stop and arrow keys. A row re-renders only
+ * when its own instance changes, so many instances stay cheap.
  */
-import { computed, defineComponent, h, nextTick, ref, shallowRef, watch, type PropType, type VNode } from "vue"
+import {
+  computed,
+  defineComponent,
+  h,
+  nextTick,
+  ref,
+  shallowRef,
+  watch,
+  type PropType,
+  type VNode,
+} from "vue"
 import type { InstanceStatus } from "@espalier/engine/protocol"
 import { formatCount, plural, shortKey, stateTone, type NodeGroup } from "./format.ts"
 import { Icon, icons, RollupGlyph, StateGlyph } from "./StateGlyph.ts"
@@ -47,8 +57,15 @@ const InstanceRow = defineComponent({
         [
           h(StateGlyph, { state: instance.state }),
           h("span", { class: "esp-key", title: instance.key }, shortKey(instance.key)),
-          instance.slot ? h("span", { class: "esp-slot", title: "Holds a connection" }, [h("span", { class: "esp-sr" }, "holds a connection")]) : null,
-          h("span", { class: "esp-rows" }, [formatCount(instance.rows), h("span", { class: "esp-sr" }, " rows")]),
+          instance.slot
+            ? h("span", { class: "esp-slot", title: "Holds a connection" }, [
+                h("span", { class: "esp-sr" }, "holds a connection"),
+              ])
+            : null,
+          h("span", { class: "esp-rows" }, [
+            formatCount(instance.rows),
+            h("span", { class: "esp-sr" }, " rows"),
+          ]),
           h("span", { class: "esp-state" }, instance.state),
         ],
       )
@@ -56,7 +73,12 @@ const InstanceRow = defineComponent({
   },
 })
 
-const groupRow = (group: NodeGroup, open: boolean, tabbable: boolean, place: { readonly position: number; readonly size: number }): VNode =>
+const groupRow = (
+  group: NodeGroup,
+  open: boolean,
+  tabbable: boolean,
+  place: { readonly position: number; readonly size: number },
+): VNode =>
   h(
     "div",
     {
@@ -72,7 +94,15 @@ const groupRow = (group: NodeGroup, open: boolean, tabbable: boolean, place: { r
       style: { "--esp-depth": String(group.depth) },
     },
     [
-      h("span", { class: "esp-caret", "data-open": open ? "" : undefined, "data-none": group.instances.length > 0 ? undefined : "" }, [h(Icon, { d: icons.chevron })]),
+      h(
+        "span",
+        {
+          class: "esp-caret",
+          "data-open": open ? "" : undefined,
+          "data-none": group.instances.length > 0 ? undefined : "",
+        },
+        [h(Icon, { d: icons.chevron })],
+      ),
       h("span", { class: "esp-node-name" }, group.node),
       group.table === group.node ? null : h("span", { class: "esp-table" }, group.table),
       h("span", { class: "esp-rows" }, group.total === 0 ? "" : plural(group.rows, "row")),
@@ -123,7 +153,10 @@ const useTreeFocus = (panel: Panel, items: () => ReadonlyArray<Item>) => {
       Enter: () => choose(at),
       " ": () => choose(at),
     }
-    const move = Object.hasOwn(moves, event.key) && !event.ctrlKey && !event.metaKey && !event.altKey ? moves[event.key] : undefined
+    const move =
+      Object.hasOwn(moves, event.key) && !event.ctrlKey && !event.metaKey && !event.altKey
+        ? moves[event.key]
+        : undefined
     if (move === undefined) return
     event.preventDefault()
     move()
@@ -160,7 +193,12 @@ export const PanelTree = defineComponent({
       panel.groups.value.flatMap((group) => [
         { id: `node:${group.node}`, kind: "node" as const, node: group.node },
         ...(isOpen(group.node)
-          ? group.instances.map(({ key }) => ({ id: `instance:${key}`, kind: "instance" as const, node: group.node, key }))
+          ? group.instances.map(({ key }) => ({
+              id: `instance:${key}`,
+              kind: "instance" as const,
+              node: group.node,
+              key,
+            }))
           : []),
       ]),
     )
@@ -169,7 +207,10 @@ export const PanelTree = defineComponent({
     watch(panel.selectedKey, (now, before) => {
       if (now !== null) return void tree.reveal(now)
       const row = items.value.find((item) => item.kind === "instance" && item.key === before)
-      const lost = document.activeElement === null || document.activeElement === document.body || document.activeElement.closest(".esp-detail") !== null
+      const lost =
+        document.activeElement === null ||
+        document.activeElement === document.body ||
+        document.activeElement.closest(".esp-detail") !== null
       if (row !== undefined && lost) void tree.focus(row)
     })
     const rows = (group: NodeGroup, index: number): ReadonlyArray<VNode> => {
@@ -194,7 +235,11 @@ export const PanelTree = defineComponent({
     return () => {
       const { onKeydown, onClick, onFocusin, root } = tree
       const events = { onKeydown, onClick, onFocusin }
-      return h("div", { ref: root, class: "esp-tree", role: "tree", "aria-label": "Nodes and instances", ...events }, panel.groups.value.flatMap(rows))
+      return h(
+        "div",
+        { ref: root, class: "esp-tree", role: "tree", "aria-label": "Nodes and instances", ...events },
+        panel.groups.value.flatMap(rows),
+      )
     }
   },
 })

@@ -1,6 +1,6 @@
 /**
- * The shape of a state. Each state and roll-up has its own, so that the panel reads without colour. Decorative: the word
- * stands beside it, so it is hidden from assistive technology.
+ * The shape of a state. Each state and roll-up has its own, so that the panel reads without colour.
+ * Decorative: the word stands beside it, so it is hidden from assistive technology.
  */
 import { h, type FunctionalComponent, type VNode } from "vue"
 import type { Rollup, StateName } from "@espalier/engine/protocol"
@@ -11,12 +11,26 @@ type Shape = Array<VNode>
 const ring = (extra: Record<string, string> = {}): VNode =>
   h("circle", { cx: 6, cy: 6, r: 4.25, fill: "none", stroke: "currentColor", "stroke-width": 1.5, ...extra })
 const line = (d: string): VNode =>
-  h("path", { d, fill: "none", stroke: "currentColor", "stroke-width": 1.6, "stroke-linecap": "round", "stroke-linejoin": "round" })
+  h("path", {
+    d,
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": 1.6,
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+  })
 const solid = (d: string): VNode => h("path", { d, fill: "currentColor" })
 const disc = (): VNode => h("circle", { cx: 6, cy: 6, r: 4.5, fill: "currentColor" })
 /** Drawn in the background's colour on a solid shape. */
 const cut = (d: string): VNode =>
-  h("path", { d, fill: "none", stroke: "var(--esp-bg)", "stroke-width": 1.5, "stroke-linecap": "round", "stroke-linejoin": "round" })
+  h("path", {
+    d,
+    fill: "none",
+    stroke: "var(--esp-bg)",
+    "stroke-width": 1.5,
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+  })
 
 const octagon = "M3.9 1h4.2L11 3.9v4.2L8.1 11H3.9L1 8.1V3.9z"
 
@@ -24,9 +38,12 @@ const shapes: Readonly<Record<StateName, () => Shape>> = {
   Live: () => [disc(), cut("M4 6.2 5.4 7.6 8.1 4.7")],
   Syncing: () => [ring({ "stroke-opacity": "0.28" }), line("M6 1.75A4.25 4.25 0 0 1 10.25 6")],
   Initial: () => [ring({ "stroke-dasharray": "1.6 1.75" })],
-  Refetching: () => [line("M10 4.6A4.2 4.2 0 0 0 2.5 3.9M2 7.4a4.2 4.2 0 0 0 7.5.7"), line("M2.4 1.6v2.4h2.4M9.6 10.4V8H7.2")],
+  Refetching: () => [
+    line("M10 4.6A4.2 4.2 0 0 0 2.5 3.9M2 7.4a4.2 4.2 0 0 0 7.5.7"),
+    line("M2.4 1.6v2.4h2.4M9.6 10.4V8H7.2"),
+  ],
   Pending: () => [ring()],
-  Backoff: () => [line("M3 1.5h6M3 10.5h6M3.6 1.8c0 2.6 4.8 2.8 4.8 4.2M8.4 1.8c0 2.6-4.8 2.8-4.8 4.2m0 0c0 1.6 0 2.4 0 4.2m4.8-4.2c0 1.6 0 2.4 0 4.2")],
+  Backoff: () => [line("M3 1.5h6L3 10.5h6z")],
   Paused: () => [solid("M2.75 1.75h2.25v8.5H2.75zM7 1.75h2.25v8.5H7z")],
   Halted: () => [solid(octagon), cut("M4.3 4.3 7.7 7.7M7.7 4.3 4.3 7.7")],
   Draining: () => [line("M6 1.5v6.2M3.4 5.4 6 8l2.6-2.6M2.5 10.5h7")],
@@ -43,7 +60,19 @@ const rollupShapes: Readonly<Record<Rollup, () => Shape>> = {
 }
 
 const svg = (name: string, tone: string, children: Shape): VNode =>
-  h("svg", { class: "esp-glyph", viewBox: "0 0 12 12", width: 12, height: 12, "aria-hidden": "true", "data-shape": name, "data-tone": tone }, children)
+  h(
+    "svg",
+    {
+      class: "esp-glyph",
+      viewBox: "0 0 12 12",
+      width: 12,
+      height: 12,
+      "aria-hidden": "true",
+      "data-shape": name,
+      "data-tone": tone,
+    },
+    children,
+  )
 
 /** Shape of an instance's state. */
 export const StateGlyph: FunctionalComponent<{ state: StateName }> = ({ state }) =>
@@ -57,7 +86,9 @@ RollupGlyph.props = ["state"]
 
 /** A line icon of the panel's own controls. */
 export const Icon: FunctionalComponent<{ d: string }> = ({ d }) =>
-  h("svg", { class: "esp-icon", viewBox: "0 0 12 12", width: 14, height: 14, "aria-hidden": "true" }, [line(d)])
+  h("svg", { class: "esp-icon", viewBox: "0 0 12 12", width: 14, height: 14, "aria-hidden": "true" }, [
+    line(d),
+  ])
 Icon.props = ["d"]
 
 /** Paths of those icons. */

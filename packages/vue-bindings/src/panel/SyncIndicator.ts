@@ -1,6 +1,6 @@
 /**
- * A small badge with the graph's roll-up, for an app's header. Says the state by shape and word and announces changes
- * politely. Needs `@espalier/vue/panel.css`.
+ * A small badge with the graph's roll-up, for an app's header. Says the state by shape and word and announces
+ * changes politely. Needs `@espalier/vue/panel.css`.
  */
 import { defineComponent, h } from "vue"
 import { useSyncStatus } from "../useSyncStatus.ts"

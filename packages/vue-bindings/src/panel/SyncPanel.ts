@@ -1,6 +1,6 @@
 /**
- * The debug panel: a launcher button and, while open, the docked inspector. Answers "why is this row (not) here?". Needs
- * `@espalier/vue/panel.css`; an app decides itself whether to mount it in production.
+ * The debug panel: a launcher button and, while open, the docked inspector. Answers "why is this row (not)
+ * here?". Needs `@espalier/vue/panel.css`; an app decides itself whether to mount it in production.
  */
 import { defineComponent, h, nextTick, ref, shallowRef, Teleport, useId, watch, type PropType } from "vue"
 import { defaultName } from "../injection.ts"
@@ -10,8 +10,8 @@ import { PanelBody, type PanelSide } from "./PanelBody.ts"
 import { RollupGlyph } from "./StateGlyph.ts"
 
 /**
- * `<SyncPanel />`. `name` picks one of several graphs, `side` the edge it docks to, `inline` puts the launcher where the
- * component stands instead of the page's corner, `v-model:open` controls it from outside.
+ * `<SyncPanel />`. `name` picks one of several graphs, `side` the edge it docks to, `inline` puts the
+ * launcher where the component stands instead of the page's corner, `v-model:open` controls it from outside.
  */
 export const SyncPanel = defineComponent({
   name: "SyncPanel",
@@ -26,7 +26,10 @@ export const SyncPanel = defineComponent({
   setup(props, { emit, attrs }) {
     const { state } = useSyncStatus({ name: props.name })
     const isOpen = ref(props.open)
-    watch(() => props.open, (next) => (isOpen.value = next))
+    watch(
+      () => props.open,
+      (next) => (isOpen.value = next),
+    )
     const launcher = shallowRef<HTMLElement | null>(null)
     const id = `esp-${useId()}`
     const set = (next: boolean): void => {
@@ -54,7 +57,9 @@ export const SyncPanel = defineComponent({
         [h(RollupGlyph, { state: state.value }), "Sync"],
       ),
       isOpen.value
-        ? h(Teleport, { to: "body" }, [h(PanelBody, { name: props.name, side: props.side, id, onClose: () => set(false) })])
+        ? h(Teleport, { to: "body" }, [
+            h(PanelBody, { name: props.name, side: props.side, id, onClose: () => set(false) }),
+          ])
         : null,
     ]
   },

@@ -1,9 +1,16 @@
 /**
- * Everything the panel says, as pure functions: words, numbers, durations, grouping and filtering. Exists so that what a
- * developer in trouble reads is tested without a DOM. Knows nothing of Vue; never reads a clock.
+ * Everything the panel says, as pure functions: words, numbers, durations, grouping and filtering. Exists so
+ * that what a developer in trouble reads is tested without a DOM. Knows nothing of Vue; never reads a clock.
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, InstanceStatus, JournalEntry, PauseReason, Rollup, StateName } from "@espalier/engine/protocol"
+import type {
+  EngineStatus,
+  InstanceStatus,
+  JournalEntry,
+  PauseReason,
+  Rollup,
+  StateName,
+} from "@espalier/engine/protocol"
 
 /** How a state feels; colour follows from it, never alone (each state has its own shape and word). */
 export type Tone = "good" | "busy" | "wait" | "warn" | "bad"
@@ -50,7 +57,9 @@ export const stateTone = (state: StateName): Tone => tones[state]
 /** One sentence that says what a state means. */
 export const stateHint = (state: StateName): string => hints[state]
 
-const rollups: Readonly<Record<Rollup, { readonly tone: Tone; readonly label: string; readonly hint: string }>> = {
+const rollups: Readonly<
+  Record<Rollup, { readonly tone: Tone; readonly label: string; readonly hint: string }>
+> = {
   idle: { tone: "wait", label: "Idle", hint: "Nothing is asked for." },
   loading: { tone: "busy", label: "Syncing", hint: "Rows are on their way." },
   live: { tone: "good", label: "Live", hint: "Everything is up to date." },
@@ -77,8 +86,8 @@ export const pauseLabel = (reason: PauseReason): string => reasons[reason]
 const uuid = /\b([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})\b/gi
 
 /**
- * A key that fits a narrow column: `company-2f1c…1a01-folders`. UUIDs keep both ends (seeded ones often differ only in the last
- * digits), so the telling suffix of the key stays visible.
+ * A key that fits a narrow column: `company-2f1c…1a01-folders`. UUIDs keep both ends (seeded ones often
+ * differ only in the last digits), so the telling suffix of the key stays visible.
  */
 export const shortKey = (key: string): string => key.replace(uuid, "$1…$2")
 
@@ -130,17 +139,27 @@ export const formatTime = (at: number): string => {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${pad(date.getMilliseconds(), 3)}`
 }
 
-/** Every word of the filter occurs somewhere in what the panel shows of the instance; case does not matter. */
+/**
+ * Every word of the filter occurs somewhere in what the panel shows of the instance; case does not matter.
+ */
 export const matchesFilter = (instance: InstanceStatus, filter: string): boolean => {
   const { key, node, table, state, error, bindings } = instance
-  const text = [key, node, table, state, error?.reason, error?.message, ...Object.values(bindings)].join(" ").toLowerCase()
-  return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word))
+  const text = [key, node, table, state, error?.reason, error?.message, ...Object.values(bindings)]
+    .join(" ")
+    .toLowerCase()
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
 }
 
 /** The same for a line of the journal. */
 export const matchesEntry = (entry: JournalEntry, filter: string): boolean => {
   const text = `${entry.key ?? ""} ${entry.event} ${entry.detail}`.toLowerCase()
-  return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word))
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
 }
 
 export interface StateCount {
@@ -173,7 +192,9 @@ export interface NodeGroup {
 }
 
 /** Nodes in tree order: each parent before its children, siblings as declared. */
-export const treeOrder = (graph: GraphData): ReadonlyArray<{ readonly node: string; readonly depth: number }> => {
+export const treeOrder = (
+  graph: GraphData,
+): ReadonlyArray<{ readonly node: string; readonly depth: number }> => {
   const ordered: Array<{ readonly node: string; readonly depth: number }> = []
   const visit = (parent: string | null, depth: number): void => {
     for (const node of Object.values(graph.nodes)) {
@@ -223,7 +244,8 @@ export interface DefinitionView {
   readonly columns: ReadonlyArray<string>
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null
 
 /** Reads a shape definition as `explain` gives it; null when it is none. */
 export const viewDefinition = (definition: unknown): DefinitionView | null => {

@@ -1,6 +1,6 @@
 /**
- * State of one open panel: what is filtered, selected and focused, and the commands it may send. Knows nothing of markup. Reads the
- * engine only through the composables, so the panel is also a test of them.
+ * State of one open panel: what is filtered, selected and focused, and the commands it may send. Knows
+ * nothing of markup. Reads the engine only through the composables, so the panel is also a test of them.
  */
 import { computed, onScopeDispose, ref, shallowRef, watch } from "vue"
 import type { InstanceStatus, StateName } from "@espalier/engine/protocol"
@@ -37,12 +37,19 @@ const useCommands = (options: NameOption) => {
     message.value = text
     failed.value = isFailure
   }
-  const run = async <Name extends Command>(name: Name, subject: string, ...args: Parameters<EngineCalls[Name]>) => {
+  const run = async <Name extends Command>(
+    name: Name,
+    subject: string,
+    ...args: Parameters<EngineCalls[Name]>
+  ) => {
     const client = espalier.client.value
     if (client === null) return say(`Cannot ${name}: no engine is connected.`, true)
     try {
       const done = await client.call(name, ...args)
-      say(done ? `Asked to ${name} ${subject}.` : `Nothing to ${name}: ${subject} is not known to the engine.`, !done)
+      say(
+        done ? `Asked to ${name} ${subject}.` : `Nothing to ${name}: ${subject} is not known to the engine.`,
+        !done,
+      )
     } catch (cause) {
       say(`Could not ${name} ${subject}: ${cause instanceof Error ? cause.message : String(cause)}`, true)
     }
@@ -60,9 +67,12 @@ export const usePanel = (options: NameOption) => {
   const selectedKey = ref<string | null>(null)
   const collapsed = shallowRef<ReadonlySet<string>>(new Set<string>())
 
-  const instances = computed<ReadonlyArray<InstanceStatus>>(() => Object.values(espalier.status.value?.instances ?? {}))
+  const instances = computed<ReadonlyArray<InstanceStatus>>(() =>
+    Object.values(espalier.status.value?.instances ?? {}),
+  )
   const keep = (instance: InstanceStatus): boolean =>
-    (stateFilter.value === null || instance.state === stateFilter.value) && matchesFilter(instance, filter.value)
+    (stateFilter.value === null || instance.state === stateFilter.value) &&
+    matchesFilter(instance, filter.value)
   const filtering = computed(() => filter.value.trim() !== "" || stateFilter.value !== null)
   const groups = computed(() => {
     const all = groupInstances(espalier.graph, espalier.status.value, keep)
@@ -98,8 +108,27 @@ export const usePanel = (options: NameOption) => {
   )
   const isPaused = computed(() => sync.pauseReasons.value.includes("manual"))
   return {
-    espalier, sync, now: useClock(), tab, filter, stateFilter, filtering, groups, shown, instances, counts, summary,
-    selectedKey, selected, collapsed, toggleGroup, explain, journal, entries, commands, isPaused,
+    espalier,
+    sync,
+    now: useClock(),
+    tab,
+    filter,
+    stateFilter,
+    filtering,
+    groups,
+    shown,
+    instances,
+    counts,
+    summary,
+    selectedKey,
+    selected,
+    collapsed,
+    toggleGroup,
+    explain,
+    journal,
+    entries,
+    commands,
+    isPaused,
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * A scripted `EngineClient` for tests: holds status, phase, leases and queries in plain sight and does nothing by itself.
- * Exists so that tests assert the state of the world (rows shown, leases held, queries open), not calls of mocks.
+ * A scripted `EngineClient` for tests: holds status, phase, leases and queries in plain sight and does
+ * nothing by itself. Exists so that tests assert the state of the world (rows shown, leases held, queries
+ * open), not calls of mocks.
  */
 import type { GraphData } from "@espalier/engine/graph"
 import type { EngineStatus, Explanation, InstanceStatus, JournalEntry } from "@espalier/engine/protocol"
@@ -105,7 +106,9 @@ export const makeFakeClient = (
   const onPhase = listenersOf<HostPhase>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
   const queries = makeQueries()
-  const answers: { [Name in keyof EngineCalls]: (...args: Parameters<EngineCalls[Name]>) => ReturnType<EngineCalls[Name]> } = {
+  const answers: {
+    [Name in keyof EngineCalls]: (...args: Parameters<EngineCalls[Name]>) => ReturnType<EngineCalls[Name]>
+  } = {
     retry: (key) => status?.instances[key] !== undefined,
     refetch: (key) => status?.instances[key] !== undefined,
     pause: () => true,
@@ -187,7 +190,10 @@ export const makeFakeClient = (
 }
 
 /** An instance that is live and holds rows; override what the test is about. */
-export const instance = (graph: GraphData, over: Partial<InstanceStatus> & { readonly node: string; readonly key: string }): InstanceStatus => ({
+export const instance = (
+  graph: GraphData,
+  over: Partial<InstanceStatus> & { readonly node: string; readonly key: string },
+): InstanceStatus => ({
   table: graph.nodes[over.node]?.table ?? over.node,
   bindings: {},
   hash: "0f".repeat(16),
@@ -221,9 +227,13 @@ export const statusOf = (
     const own = instances.filter((one) => one.node === node.id)
     const lives = own.filter((one) => one.state === "Live").length
     const error = own.find((one) => one.error !== null)?.error ?? null
-    const state = own.length === 0 ? "idle" : error !== null ? "error" : lives === own.length ? "live" : "loading"
+    const state =
+      own.length === 0 ? "idle" : error !== null ? "error" : lives === own.length ? "live" : "loading"
     const rows = own.reduce((sum, one) => sum + one.rows, 0)
-    return [node.id, { node: node.id, table: node.table, state, instances: own.length, live: lives, rows, error }] as const
+    return [
+      node.id,
+      { node: node.id, table: node.table, state, instances: own.length, live: lives, rows, error },
+    ] as const
   })
   return {
     graph: graph.name,

@@ -6,7 +6,9 @@ import { graph } from "../../examples/graph.ts"
 const { useEspalier, useLease, useLiveQuery, useNode, useRows } = defineEspalier<typeof graph>()
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const expectType = <Expected>() => <Actual>(_value: Actual, _same: Equal<Actual, Expected>): void => {}
+const expectType =
+  <Expected>() =>
+  <Actual>(_value: Actual, _same: Equal<Actual, Expected>): void => {}
 
 export const infers = (): void => {
   const folder = useRows("folders", { bindings: { company_id: "c1" } }).rows.value[0]
@@ -27,9 +29,11 @@ export const infers = (): void => {
   useRows("companies", { bindings: { id: "c1" }, orderBy: "created_at" })
   useLease("folders", { company_id: () => "c1" })
   useNode("members", { bindings: { company_id: "c1" } })
-  const counted = useLiveQuery(sql<{ n: number }>`select count(*) as n from folders`, { key: "n" }).rows.value[0]
+  const counted = useLiveQuery(sql<{ n: number }>`select count(*) as n from folders`, { key: "n" }).rows
+    .value[0]
   expectType<number | undefined>()(counted?.n, true)
-  const plain = useLiveQuery<{ a: string }>({ sql: "select 1 as a", params: [1], tables: ["folders"] }).rows.value[0]
+  const plain = useLiveQuery<{ a: string }>({ sql: "select 1 as a", params: [1], tables: ["folders"] }).rows
+    .value[0]
   expectType<string | undefined>()(plain?.a, true)
   expectType<typeof graph>()(useEspalier().graph, true)
   createEspalier({ graph, client: () => null })
@@ -55,7 +59,7 @@ export const refuses = (): void => {
   // @ts-expect-error -- no such direction
   useRows("folders", { orderBy: [["name", "up"]] })
   // @ts-expect-error -- no such column in the row
-  useRows("folders").rows.value[0]?.title
+  void useRows("folders").rows.value[0]?.title
   // @ts-expect-error -- rows are read-only
   useRows("folders").rows.value = []
   // @ts-expect-error -- no such node

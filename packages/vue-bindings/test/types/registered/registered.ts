@@ -1,6 +1,9 @@
-/** The composables imported from the package itself, typed by a registered graph. Checked by vue-tsc, never run. */
+/**
+ * The composables imported from the package itself, typed by a registered graph. Checked by vue-tsc, never
+ * run.
+ */
 import { useNode, useRows } from "@espalier/vue"
-import { graph } from "../../../examples/graph.ts"
+import type { graph } from "../../../examples/graph.ts"
 
 declare module "@espalier/vue" {
   interface Register {
