@@ -3,13 +3,14 @@
  * when it can serve and says on stderr that it is for development. Everything is released in reverse order at the end.
  */
 import { readFileSync } from "node:fs"
+import { createServer } from "node:net"
 import { resolve } from "node:path"
 import type { PGlite } from "@electric-sql/pglite"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fromPGlite } from "../db/Database.ts"
-import { DevServerError, make } from "../DevServer.ts"
+import { make } from "../DevServer.ts"
 import * as DataDirLock from "./DataDirLock.ts"
 import type { Flags } from "./flags.ts"
 
@@ -31,6 +32,7 @@ export const run = (
 ): Effect.Effect<void, StartError | DataDirLock.DataDirError, Scope.Scope> =>
   Effect.gen(function* () {
     const seeds = yield* readSeeds(flags.seeds)
+    yield* probePort(flags)
     const dataDir = flags.dataDir === null ? null : resolve(flags.dataDir)
     if (dataDir !== null) yield* DataDirLock.acquire(dataDir)
     const db = yield* open(dataDir)
@@ -45,21 +47,38 @@ export const run = (
       chunkBytes: flags.chunkBytes,
       allowDelete: flags.allowDelete,
       captureSchema: dataDir === null ? undefined : durableSchema,
-    }).pipe(Effect.mapError((error) => new StartError({ message: explain(error, flags) })))
+    }).pipe(
+      Effect.mapError(
+        (error) =>
+          new StartError({
+            message:
+              error.reason === "database"
+                ? `The database cannot be prepared: ${error.message}`
+                : explainListen(error.message, flags),
+          }),
+      ),
+    )
     print(JSON.stringify({ ready: true, url: server.url, port: server.port, dataDir }))
   })
 
-const explain = (error: DevServerError, flags: Flags): string => {
-  if (error.reason === "database") return `The database cannot be prepared: ${error.message}`
-  const code = /EADDRINUSE|EACCES|EADDRNOTAVAIL|ENOTFOUND/u.exec(error.message)?.[0]
+const explainListen = (message: string, flags: Flags): string => {
+  const code = /EADDRINUSE|EACCES|EADDRNOTAVAIL|ENOTFOUND/u.exec(message)?.[0]
   const words: Readonly<Record<string, string>> = {
     EADDRINUSE: `Port ${flags.port} on ${flags.host} is already in use`,
     EACCES: `Port ${flags.port} on ${flags.host} may not be used by this account`,
     EADDRNOTAVAIL: `${flags.host} is not an address of this machine`,
     ENOTFOUND: `${flags.host} is not an address of this machine`,
   }
-  return `${words[code ?? ""] ?? `Cannot listen on ${flags.host}:${flags.port}`} (${error.message}).`
+  return `${words[code ?? ""] ?? `Cannot listen on ${flags.host}:${flags.port}`} (${message}).`
 }
+
+/** Fails for a port in use before the seconds a new database takes. The server's own listen still has the last word. */
+const probePort = (flags: Flags): Effect.Effect<void, StartError> =>
+  Effect.callback<void, StartError>((resume) => {
+    const probe = createServer()
+    probe.once("error", (error) => resume(Effect.fail(new StartError({ message: explainListen(error.message, flags) }))))
+    probe.listen(flags.port, flags.host, () => probe.close(() => resume(Effect.void)))
+  })
 
 interface SeedFile {
   readonly path: string

@@ -87,7 +87,7 @@ export const durable = (schema: string): ShapeStore => {
           snapshot text not null, value_sets text not null);
         create table if not exists ${s}.entries (n bigserial primary key, handle text not null, tx bigint not null,
           op bigint not null, json text not null);
-        create table if not exists ${s}.state (only boolean primary key default true check (only), last_number bigint not null);
+        create table if not exists ${s}.state (is_single boolean primary key default true check (is_single), last_number bigint not null);
         insert into ${s}.state (last_number) values (0) on conflict do nothing;`),
     load: (sql) => load(sql, s),
     add: async (sql, shape) => {
