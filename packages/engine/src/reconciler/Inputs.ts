@@ -3,6 +3,7 @@ import { demandLeased, noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
 import { fail, noteAnswer, restart, send, takeIn } from "./Steps.ts"
 import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
+import { Control } from "../protocol/constants.ts"
 import type { PauseReason } from "../protocol/InstanceStatus.ts"
 
 /** The record of a run, or null when that run is over. */
@@ -70,7 +71,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       record.buffer = []
       record.fresh = false
       noteAnswer(world, now)
-      world.journal.add(now, record.key, "must-refetch", "the server voided the handle")
+      world.journal.add(now, record.key, Control.mustRefetch, "the server voided the handle")
       send(world, record, { _tag: "MustRefetch" }, now)
       return null
     }

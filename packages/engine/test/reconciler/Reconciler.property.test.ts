@@ -179,11 +179,11 @@ const play = Effect.fnUntraced(function* (seed: number) {
     assert.deepStrictEqual([...source.running()].toSorted(), expected)
     assert.strictEqual((yield* engine.status).state, "live")
     for (const key of expected) {
-      const ids = server.rows(key).map(([, row]) => [row["id"]!]).toSorted()
+      const ids = server.rows(key).map(([, row]) => row["id"]!).toSorted().map((id) => [id])
       assert.deepStrictEqual(yield* store.heldKeys(key), ids, key)
     }
     assert.deepStrictEqual((yield* store.instances).map((instance) => instance.key).toSorted(), expected)
-  }).pipe(Effect.provide(engineLayer(memory(), { signals: host.signals })), Effect.scoped)
+  }).pipe(Effect.provide(engineLayer(memory, { signals: host.signals })), Effect.scoped)
 })
 
 describe("Reconciler under random events", () => {

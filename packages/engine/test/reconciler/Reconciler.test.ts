@@ -58,7 +58,7 @@ describe("Reconciler", () => {
       yield* source.push("team-a-seats", seatsSnapshot("h2", ["s1", "a"]))
       yield* settle
       assert.strictEqual(yield* rollup, "live")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("collects a revoked subtree in one go and keeps rows another instance holds (I13)", () =>
@@ -78,7 +78,7 @@ describe("Reconciler", () => {
       )
       assert.deepStrictEqual(yield* store.holders("seats", ["x-b"]), ["team-a-seats"])
       assert.deepStrictEqual(yield* store.holders("seats", ["s2"]), [])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("lets a binding that comes back within the grace keep everything running", () =>
@@ -93,7 +93,7 @@ describe("Reconciler", () => {
         ["running"],
       )
       assert.strictEqual(yield* rollup, "live")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("keeps old rows until the refetched snapshot is committed, then swaps", () =>
@@ -111,7 +111,7 @@ describe("Reconciler", () => {
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["n1"]])
       assert.strictEqual(yield* stateOf("team-a-seats"), "Live")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("makes log readable only at its up-to-date (I11)", () =>
@@ -123,7 +123,7 @@ describe("Reconciler", () => {
       yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "8_2", messages: [seatIn("o", "a", 8)] }))
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["n"], ["o"], ["s1"], ["x-a"]])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("lands a first snapshot part by part and resumes after the part that was committed (I2, I11)", () =>
@@ -136,7 +136,7 @@ describe("Reconciler", () => {
       yield* source.fail(mine, new Network({ message: "reset" }))
       yield* pass(20)
       assert.deepStrictEqual(source.resumes(mine), [null, { handle: "h", offset: "0_0" }])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("never retries before Retry-After and resets the attempt only at a committed up-to-date (I5, I6)", () =>
@@ -156,12 +156,12 @@ describe("Reconciler", () => {
       yield* source.push(mine, batch({ offset: "0_inf", messages: [snapshotEnd()] }))
       yield* settle
       assert.strictEqual((yield* Engine.use((engine) => engine.status)).instances[mine]?.attempt, 0)
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("says offline when requests fail without any answer, shows rows from disk, and is live again after", () =>
     Effect.gen(function* () {
-      const store = yield* Layer.build(memory())
+      const store = yield* Layer.build(memory)
       const run = <A, E>(body: Effect.Effect<A, E, Engine | ScriptedShapeSource | LocalStore>) =>
         body.pipe(Effect.provide(engineLayer(Layer.succeedContext(store))))
       yield* run(liveWithTwoTeams)
@@ -215,7 +215,7 @@ describe("Reconciler", () => {
         yield* TestClock.adjust("400 millis")
         assert.notInclude((yield* store.instances).map((instance) => instance.key), "team-b")
         assert.deepStrictEqual(yield* held("team-a"), [["a"], ["new"]])
-      }).pipe(Effect.provide(engineLayer(memory(), { signals: host.signals })))
+      }).pipe(Effect.provide(engineLayer(memory, { signals: host.signals })))
     }),
   )
 
@@ -232,7 +232,7 @@ describe("Reconciler", () => {
       assert.deepStrictEqual(yield* held("team-b-seats"), [])
       assert.deepStrictEqual(yield* LocalStore.use((store) => store.holders("seats", ["s2"])), [mine])
       assert.strictEqual(yield* rollup, "blocked")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("waits out a denial that comes right after the demanding row arrived", () =>
@@ -248,7 +248,7 @@ describe("Reconciler", () => {
       yield* source.push("team-a", team("a"))
       yield* settle
       assert.strictEqual(yield* stateOf("team-a"), "Live")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("halts on a refused shape, says the server's words, and tries again when asked", () =>
@@ -266,7 +266,7 @@ describe("Reconciler", () => {
       assert.strictEqual(yield* engine.retry("no-such-key"), false)
       yield* settle
       assert.strictEqual(source.runs(mine).length, 2)
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("refetches an instance that is sent an update of a row it does not hold", () =>
@@ -277,7 +277,7 @@ describe("Reconciler", () => {
       assert.strictEqual(yield* stateOf("team-a-seats"), "Refetching")
       assert.deepStrictEqual(source.resumes("team-a-seats"), [null, null])
       assert.deepStrictEqual(yield* held("team-a-seats"), [["s1"], ["x-a"]])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("runs onDemand nodes while leased and collects them keepFor after the last lease", () =>
@@ -302,7 +302,7 @@ describe("Reconciler", () => {
       assert.deepStrictEqual(yield* store.heldKeys("team-a-notes"), [["n"]])
       yield* TestClock.adjust("11 seconds")
       assert.deepStrictEqual(yield* store.heldKeys("team-a-notes"), [])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("never shows Live before the commit, nor after a pause until it is checked again (I4, I7)", () =>
@@ -321,13 +321,13 @@ describe("Reconciler", () => {
       assert.strictEqual(yield* stateOf(mine), "Syncing")
       assert.strictEqual(yield* rollup, "stale")
       assert.deepStrictEqual(source.resumes(mine), [null, { handle: "h-mine", offset: "0_0" }])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("leaves no run when its scope closes (I10)", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(engineLayer(memory()), scope)
+      const context = yield* Layer.buildWithScope(engineLayer(memory), scope)
       const { source } = yield* liveWithTwoTeams.pipe(Effect.provideContext(context))
       assert.strictEqual(source.running().length, 5)
       yield* Scope.close(scope, Exit.void)
@@ -343,7 +343,7 @@ describe("Reconciler", () => {
       assert.strictEqual(explanation.waitingFor, null)
       assert.strictEqual((yield* engine.explain("team-z")).desired, false)
       assert.isAbove((yield* engine.journal).length, 10)
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("writes nothing for an up-to-date that brings nothing new, more often than once a minute", () =>
@@ -360,7 +360,7 @@ describe("Reconciler", () => {
       yield* source.push(mine, batch({ handle: "h-mine", offset: "0_0" }))
       yield* settle
       assert.strictEqual(yield* stateOf(mine), "Backoff", "this one was to be written")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("backs off when the store fails, and commits the same rows afterwards", () =>
@@ -376,7 +376,7 @@ describe("Reconciler", () => {
       yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }))
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["n"], ["s1"], ["x-a"]])
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 
   it.effect("wipes everything and stays stopped", () =>
@@ -387,6 +387,6 @@ describe("Reconciler", () => {
       assert.deepStrictEqual(source.running(), [])
       assert.deepStrictEqual(yield* store.instances, [])
       assert.strictEqual((yield* engine.status).state, "idle")
-    }).pipe(Effect.provide(engineLayer(memory()))),
+    }).pipe(Effect.provide(engineLayer(memory))),
   )
 })

@@ -45,8 +45,8 @@ export const settle = TestClock.adjust("100 millis")
 export const pass = (seconds: number): Effect.Effect<void> => Effect.repeat(settle, { times: seconds * 10 - 1 }).pipe(Effect.asVoid)
 
 /** The layers of one engine run over a given store layer. */
-export const engineLayer = <E, R>(
-  store: Layer.Layer<LocalStore, E, R>,
+export const engineLayer = <A, E, R>(
+  store: Layer.Layer<LocalStore | A, E, R>,
   options: { readonly config?: Partial<EngineConfigShape>; readonly signals?: HostSignals["Service"] } = {},
 ) =>
   Engine.layer({ graph, params: { userId: "u" } }).pipe(
@@ -62,4 +62,5 @@ export const flippableHost = Effect.map(SubscriptionRef.make({ online: true, vis
   setOnline: (online: boolean) => SubscriptionRef.set(ref, { online, visible: true }),
 }))
 
-export const memory = (): ReturnType<typeof MemoryLocalStore.layer> => MemoryLocalStore.layer({ graph })
+/** An empty store; every test that provides it gets its own. */
+export const memory = MemoryLocalStore.layer({ graph })
