@@ -7,9 +7,7 @@ import { createEspalier, defineEspalier } from "@espalier/vue"
 import { graph } from "./graph.ts"
 
 // #region define
-/**
- * The composables, typed by the graph. A wrong node, column or binding is a compile error, in templates too.
- */
+/** Typed by the graph: a wrong node, column or binding is a compile error, in templates too. */
 export const { useRows, useLiveQuery, useNode, useLease } = defineEspalier<typeof graph>()
 // #endregion
 

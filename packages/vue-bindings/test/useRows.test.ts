@@ -367,6 +367,25 @@ describe("useRows: leases, clean-up and clients", () => {
     expect([ada.listeners, ada.leases.length, ben.leases.length]).toEqual([0, 0, 1])
   })
 
+  it("holds no row of the former user once the client is exchanged for another, not even before a flush", async () => {
+    const [ada, ben] = [makeClient(), makeClient()]
+    ada.answerWith(() => [{ id: acme, name: "of Ada", created_at: null }])
+    const { result, espalier } = mountSetup(ada, () => useRows("companies"))
+    await settled()
+    ada.answerWith(null)
+    ada.commit("companies")
+    await settled()
+    expect([result.rows.value.length, ada.open.length]).toEqual([1, 1])
+    espalier.setClient(ben)
+    expect([result.rows.value, result.pending.value]).toEqual([[], true])
+    ada.open[0]?.resolve([{ id: acme, name: "of Ada, late", created_at: null }])
+    await settled()
+    expect([result.rows.value, result.pending.value, ben.open.length]).toEqual([[], true, 1])
+    ben.open[0]?.resolve([])
+    await settled()
+    expect(result.rows.value).toEqual([])
+  })
+
   it("finishes the read of a client that answers at once after a swap in the same tick", async () => {
     const [ada, ben] = [makeClient(), makeClient()]
     ben.answerWith(() => [{ id: birch, name: "of Ben", created_at: null }])
