@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 const here = fileURLToPath(new URL(".", import.meta.url))
 const spec = readFileSync(fileURLToPath(new URL("../SPEC.md", import.meta.url)), "utf8")
 
-const declared = new Set([...spec.matchAll(/^- \*\*(I\d+)\*\*/gm)].map((match) => match[1]))
+const declared = new Set([...spec.matchAll(/^- \*\*(I\d+)\*\*/gm)].map((match) => match[1]!))
 
 /** Invariants a test names in its sentence, as `(I4)` or `(I4, I7)`. */
 const named = new Set(
