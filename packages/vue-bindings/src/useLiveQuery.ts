@@ -2,7 +2,7 @@
  * Any SQL over the local tables, live: re-runs when a commit touches a table it reads. For what `useRows`
  * cannot say (joins, aggregates, search). Reading only: local tables belong to the engine.
  */
-import { toValue, type MaybeRefOrGetter } from "vue"
+import { computed, toValue, type MaybeRefOrGetter } from "vue"
 import { injectEspalier, type NameOption } from "./injection.ts"
 import { liveRows, type LiveRows } from "./internal/liveRows.ts"
 import type { RowsAsk } from "./internal/rowsQuery.ts"
@@ -45,9 +45,10 @@ export const useLiveQuery: UseLiveQuery<RegisteredGraph> = <Row extends object>(
     const tables = options.tables ?? given.tables ?? tablesIn(espalier.graph, given.sql)
     return { sql: given.sql, params, tables, key }
   }
+  const dependsOn = computed(() => ask()?.tables ?? [])
   return liveRows<Row>({
     espalier,
     ask,
-    supply: () => supplyOfTables(espalier.graph, espalier.status.value, ask()?.tables ?? []),
+    supply: () => supplyOfTables(espalier.graph, espalier.status.value, dependsOn.value),
   })
 }

@@ -10,7 +10,7 @@
  * - no question (something it needs is not known yet): no answer;
  * - a failed read: the answer stays if it was to this very question, and `error` says what happened.
  */
-import { computed, onScopeDispose, shallowRef, watch, type ShallowRef } from "vue"
+import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type ShallowRef } from "vue"
 import type { EngineClient } from "@espalier/worker"
 import { isServer } from "./fromSubscription.ts"
 import { equal } from "./share.ts"
@@ -27,7 +27,9 @@ export interface LiveReadOptions<Ask extends object, Answer> {
   readonly stamp?: () => boolean
 }
 
-export interface LiveRead<Answer> {
+export interface LiveRead<Ask, Answer> {
+  /** The current question; null while it cannot be put or is invalid. */
+  readonly question: ComputedRef<Ask | null>
   readonly answer: Readonly<ShallowRef<Answer>>
   /** The answer is to the current question of the current client. */
   readonly answered: Readonly<ShallowRef<boolean>>
@@ -59,7 +61,7 @@ const settle = (waiters: ReadonlyArray<() => void>): void => {
 /** Starts reading; ends with the current effect scope. */
 export const liveRead = <Ask extends object, Answer>(
   options: LiveReadOptions<Ask, Answer>,
-): LiveRead<Answer> => {
+): LiveRead<Ask, Answer> => {
   const { client, none, share, stamp = () => true } = options
   const answer = shallowRef(none) as ShallowRef<Answer>
   const answered = shallowRef(false)
@@ -86,7 +88,8 @@ export const liveRead = <Ask extends object, Answer>(
   /** The question the shown answer belongs to. */
   let shownFor: Ask | null = null
 
-  const currentAsk = (): Ask | null => ("ask" in question.value ? question.value.ask : null)
+  const valid = computed(() => ("ask" in question.value ? question.value.ask : null))
+  const currentAsk = (): Ask | null => valid.value
 
   const drop = (): void => {
     answer.value = none
@@ -182,5 +185,5 @@ export const liveRead = <Ask extends object, Answer>(
     invalidate()
     return landed
   }
-  return { answer, answered, stamped, error, invalidate, refresh }
+  return { question: valid, answer, answered, stamped, error, invalidate, refresh }
 }

@@ -94,17 +94,8 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
     current: () => null,
     subscribe: (client, emit) => client.onCommit(emit),
   })
-  const concerns = (tables: ReadonlyArray<string>): boolean => {
-    const client = espalier.client.value
-    if (client === null) return false
-    try {
-      const ask = options.ask(client)
-      return ask !== null && ask.tables.some((table) => tables.includes(table))
-    } catch {
-      // An invalid question has no tables; liveRead has already published what is wrong with it.
-      return false
-    }
-  }
+  const concerns = (tables: ReadonlyArray<string>): boolean =>
+    read.question.value?.tables.some((table) => tables.includes(table)) ?? false
   if (!isServer()) {
     watch(
       notice,
