@@ -1,5 +1,5 @@
 /** One PGlite for a whole test file: every test gets an empty store on it, because starting a database takes seconds. */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
 import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
 import type { GraphData } from "../../src/graph/Graph.ts"
@@ -27,14 +27,17 @@ export const rowsOf = (
   })
 
 /** An empty store on an open database; reopening makes a new store on the same data. */
-export const harnessOn = (pglite: PGlite): Effect.Effect<LocalStoreHarness, unknown> =>
+export const harnessOn = (
+  pglite: PGlite,
+  graph: GraphData = contractGraph,
+): Effect.Effect<LocalStoreHarness, unknown> =>
   Effect.gen(function* () {
-    const open = PgliteLocalStore.make({ pglite, graph: contractGraph })
+    const open = PgliteLocalStore.make({ pglite, graph })
     let store: LocalStore["Service"] = yield* open
     yield* store.wipe
     return {
       store: () => store,
-      rows: (table) => rowsOf(pglite, table),
+      rows: (table) => rowsOf(pglite, table, graph),
       reopen: Effect.map(open, (opened) => {
         store = opened
       }),

@@ -152,16 +152,24 @@ const collect = (state: MemoryState, keys: ReadonlyArray<InstanceKey>): CommitRe
 
 const discardStage = (state: MemoryState, key: InstanceKey): void => {
   const instance = state.instances.get(key)
-  if (instance?.staging !== true) return
+  if (instance === undefined) return
+  state.instances.set(key, { ...instance, swapped: false })
+  if (!instance.staging) return
   const journal = makeJournal()
   clear(journal, instance.stage)
-  put(journal, state.instances, key, { ...instance, staging: false, stageHandle: null, pending: null })
+  put(journal, state.instances, key, {
+    ...instance,
+    swapped: false,
+    staging: false,
+    stageHandle: null,
+    pending: null,
+  })
 }
 
 /** What opening the store does: a staged refetch is forgotten, and doubtful tags are no starting point. */
 const reopen = (state: MemoryState): void => {
   for (const instance of [...state.instances.values()]) {
-    discardStage(state, instance.key)
+    if (instance.staging) discardStage(state, instance.key)
     if (instance.tagsDoubtful) state.instances.set(instance.key, { ...instance, handle: null, offset: null })
   }
 }

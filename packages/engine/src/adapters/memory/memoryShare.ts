@@ -7,7 +7,7 @@ import { isEvent, type TextRow } from "../../protocol/Message.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { fold, type Folded, movePatterns, type Put, type RowChange, unknownRow } from "../store/fold.ts"
 import { canonicalPlain, checkText, encodeKey, type RowKey, ShareRejected } from "../store/rowKey.ts"
-import { continuesStage, effectiveMode } from "../store/shareMode.ts"
+import { continuesStage, effectiveMode, repeatsSwap } from "../store/shareMode.ts"
 import { matches, type TagState } from "../store/tags.ts"
 import { judge, type RowVersion, type Verdict, type Visibility } from "../store/version.ts"
 import {
@@ -41,10 +41,12 @@ export const applyShare = (
 ): number => {
   const table = state.tables.get(share.instance.table)
   if (table === undefined) throw new ShareRejected("row", `the graph has no table ${share.instance.table}`)
-  const known = state.instances.get(share.instance.key)
-  if (known !== undefined && known.table !== share.instance.table) collectInstance(state, journal, known)
+  const former = state.instances.get(share.instance.key)
+  if (former !== undefined && former.table !== share.instance.table) collectInstance(state, journal, former)
   const held = state.instances.get(share.instance.key) ?? null
-  const mode = effectiveMode(held === null ? null : { ...held, rows: held.held.size }, share)
+  const known = held === null ? null : { ...held, rows: held.held.size }
+  if (held !== null && known !== null && repeatsSwap(known, share)) return held.held.size
+  const mode = effectiveMode(known, share)
   const applying: Applying = { state, journal, table, share, instance: held ?? newInstance(share) }
   if (mode !== "append") beginStage(applying)
   if (applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
@@ -57,7 +59,7 @@ export const applyShare = (
     else stageChange(applying, key, change)
   }
   if (mode === "swap") swapStage(applying)
-  finish(applying, folded, mode, now)
+  finish(applying, folded, mode, now, held?.staging === true)
   return applying.instance.held.size
 }
 
@@ -91,6 +93,7 @@ const newInstance = (share: InstanceCommit): MemoryInstance => ({
   tagsDoubtful: false,
   staging: false,
   stageHandle: null,
+  swapped: false,
   pending: null,
   held: new Map(),
   stage: new Map(),
@@ -249,7 +252,13 @@ const swapStage = (applying: Applying): void => {
   clear(journal, instance.stage)
 }
 
-const finish = (applying: Applying, folded: Folded, mode: InstanceCommit["mode"], now: number): void => {
+const finish = (
+  applying: Applying,
+  folded: Folded,
+  mode: InstanceCommit["mode"],
+  now: number,
+  wasStaging: boolean,
+): void => {
   const { instance, journal, share, state } = applying
   const readable = mode === "stage" ? { handle: null, offset: null } : share.checkpoint
   put(journal, state.instances, instance.key, {
@@ -261,6 +270,7 @@ const finish = (applying: Applying, folded: Folded, mode: InstanceCommit["mode"]
     complete: instance.complete || (share.upToDate && mode !== "stage"),
     lastUpToDateAt: share.upToDate && mode !== "stage" ? now : instance.lastUpToDateAt,
     tagsDoubtful: instance.tagsDoubtful || folded.tagsMissing,
+    swapped: mode === "swap" && wasStaging,
     ...(mode === "swap" ? { staging: false, stageHandle: null } : {}),
   })
 }

@@ -45,6 +45,7 @@ export interface MemoryInstance {
   readonly tagsDoubtful: boolean
   readonly staging: boolean
   readonly stageHandle: string | null
+  readonly swapped: boolean
   /** The snapshot whose `snapshot-end` is still to come; the very object that rows refer to. */
   readonly pending: SnapshotVersion | null
   readonly held: Map<RowKey, TagState | null>

@@ -89,11 +89,15 @@ const transact =
 
 const discardStage = async (tx: Transaction, plans: Plans, key: string): Promise<void> => {
   const instance = await loadInstance(tx, key)
-  if (instance?.staging !== true) return
+  if (instance === null) return
+  if (!instance.staging) {
+    await tx.query("update espalier.instances set swapped = false where id = $1", [instance.id])
+    return
+  }
   const plan = plans.get(instance.table)
   if (plan !== undefined) await tx.query(clearStage(plan), [instance.id])
   await tx.query(
-    "update espalier.instances set staging = false, stage_handle = null, pending_snapshot = null where id = $1",
+    "update espalier.instances set staging = false, stage_handle = null, pending_snapshot = null, swapped = false where id = $1",
     [instance.id],
   )
 }

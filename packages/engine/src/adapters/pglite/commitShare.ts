@@ -8,12 +8,12 @@ import type { InstanceKey } from "../../protocol/Shape.ts"
 import { isChange, isEvent, type MovePattern } from "../../protocol/Message.ts"
 import { fold, type Folded, movePatterns } from "../store/fold.ts"
 import { type Canonical, canonicalPlain, encodeKey, type RowKey, ShareRejected } from "../store/rowKey.ts"
-import { effectiveMode } from "../store/shareMode.ts"
+import { effectiveMode, repeatsSwap } from "../store/shareMode.ts"
 import type { TagState } from "../store/tags.ts"
 import { appendChanges } from "./appendShare.ts"
 import { type Applying, endPending } from "./applying.ts"
 import { isRowError, sqlState } from "./errors.ts"
-import { createInstance, loadInstance, saveInstance } from "./instanceRows.ts"
+import { createInstance, type InstanceRow, loadInstance, saveInstance } from "./instanceRows.ts"
 import { addCounts, type Changes, changesOf, type Plans, select } from "./session.ts"
 import { exoticKeys, type TablePlan } from "./sql.ts"
 import { beginStage, canonicalTexts, settleWaiting, stageChanges, swapStage } from "./stageShare.ts"
@@ -71,6 +71,7 @@ const applyShare = async (
     await collectKeys(tx, plans, [share.instance.key], changes)
     held = null
   }
+  if (held !== null && repeatsSwap(held, share)) return held.rows
   const mode = effectiveMode(held, share)
   const instance = held ?? (await createInstance(tx, share))
   const applying: Applying = { tx, plan, share, changes, snapshots: new Map(), instance }
@@ -87,16 +88,23 @@ const applyShare = async (
   if (mode === "append") await appendChanges(applying, folded.changes.values())
   else await stageChanges(applying, folded.changes.values())
   if (mode === "swap") await swapStage(applying)
-  await saveInstance(tx, share, standing(applying, folded, mode, now))
+  await saveInstance(tx, share, standing(applying, folded, mode, now, held?.staging === true))
   return applying.instance.rows
 }
 
-const standing = (applying: Applying, folded: Folded, mode: InstanceCommit["mode"], now: number) => {
+const standing = (
+  applying: Applying,
+  folded: Folded,
+  mode: InstanceCommit["mode"],
+  now: number,
+  wasStaging: boolean,
+): InstanceRow => {
   const { instance, share } = applying
   const readable = share.upToDate && mode !== "stage"
   return {
     ...instance,
     ...(mode === "stage" ? { handle: null, offset: null } : share.checkpoint),
+    swapped: mode === "swap" && wasStaging,
     ...(mode === "swap" ? { staging: false, stageHandle: null } : {}),
     hash: share.instance.hash,
     complete: instance.complete || readable,

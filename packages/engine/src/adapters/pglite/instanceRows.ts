@@ -13,7 +13,6 @@ import { select } from "./session.ts"
 export interface InstanceRow extends HeldState {
   readonly id: number
   readonly table: string
-  readonly offset: string | null
   readonly lastUpToDateAt: number | null
   readonly tagsDoubtful: boolean
   /** The snapshot whose `snapshot-end` is still to come. */
@@ -24,7 +23,7 @@ export interface InstanceRow extends HeldState {
 
 const stateColumns = `i.id, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
   i.last_up_to_date as "lastUpToDateAt", i.tags_doubtful as "tagsDoubtful", i.staging, i.stage_handle as "stageHandle",
-  i.pending_snapshot as pending, coalesce(t.shared, true) as shared`
+  i.pending_snapshot as pending, i.swapped, coalesce(t.shared, true) as shared`
 
 /** The instance of a key, or null. */
 export const loadInstance = async (tx: Transaction, key: InstanceKey): Promise<InstanceRow | null> => {
@@ -62,7 +61,7 @@ export const saveInstance = async (
   const { bindings, node } = share.instance
   await tx.query(
     `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,
-       last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13
+       last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13, swapped = $14
      where id = $1`,
     [
       row.id,
@@ -78,6 +77,7 @@ export const saveInstance = async (
       row.stageHandle,
       row.pending,
       row.rows,
+      row.swapped,
     ],
   )
 }

@@ -95,7 +95,7 @@ export const baseDdl: ReadonlyArray<string> = [
   `create table if not exists espalier.instances (id int4 generated always as identity primary key, key text not null unique,
      node text not null, table_name text not null, bindings jsonb not null, hash text not null, handle text, log_offset text,
      complete bool not null default false, last_up_to_date float8, tags_doubtful bool not null default false,
-     staging bool not null default false, stage_handle text, pending_snapshot int4, held int4 not null default 0)`,
+     staging bool not null default false, stage_handle text, swapped bool not null default false, pending_snapshot int4, held int4 not null default 0)`,
 ]
 
 /** Provenance and stage of one local table. */

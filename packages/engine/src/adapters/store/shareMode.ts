@@ -14,6 +14,9 @@ export interface HeldState {
   /** A refetch is staged beside the readable rows, under `stageHandle`. */
   readonly staging: boolean
   readonly stageHandle: string | null
+  readonly offset: string | null
+  /** The last share was the end of a refetch that had been staged before: only its rest is in that share. */
+  readonly swapped: boolean
 }
 
 /** The mode to apply: an `append` that does not continue the readable rows is part of a refetch. */
@@ -32,3 +35,15 @@ export const continuesStage = (
   share: InstanceCommit,
 ): boolean =>
   held.staging && held.stageHandle === share.checkpoint.handle && held.hash === share.instance.hash
+
+/**
+ * The swap was committed already, and its answer was lost. Applied again without the stage it finished, it would take the
+ * rest of a refetch for the whole.
+ */
+export const repeatsSwap = (held: HeldState, share: InstanceCommit): boolean =>
+  share.mode === "swap" &&
+  held.swapped &&
+  !held.staging &&
+  held.hash === share.instance.hash &&
+  held.handle === share.checkpoint.handle &&
+  held.offset === share.checkpoint.offset
