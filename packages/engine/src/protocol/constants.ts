@@ -55,8 +55,10 @@ export const GatewayCode = {
   /** 403 with this code revokes the instance; any other 403 only halts it (design §6). */
   revoked: "revoked",
   badRequest: "bad_request",
+  methodNotAllowed: "method_not_allowed",
   schemaMismatch: "schema_mismatch",
   upstreamUnreachable: "upstream_unreachable",
+  upstreamTimeout: "upstream_timeout",
   internal: "internal",
 } as const
 

@@ -8,7 +8,6 @@ import {
   col,
   eq,
   Graph,
-  identity,
   isIn,
   isNull,
   not,
