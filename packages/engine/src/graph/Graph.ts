@@ -4,8 +4,9 @@
  * wrong table, column, node and param names are compile errors as well.
  */
 import type { Filter } from "./Filter.ts"
-import { normaliseNode, type NodeDef, type NodeInput, type ParamDef } from "./Node.ts"
-import { normaliseTable, type RowOf, type TableDef, type TableInput } from "./Table.ts"
+import type { NodeDef, NodeInput, ParamDef } from "./Node.ts"
+import { fromSpec } from "./spec.ts"
+import type { RowOf, TableDef, TableInput } from "./Table.ts"
 import { GraphInvalid, validateGraph } from "./validate.ts"
 
 export type TablesInput = Readonly<Record<string, TableInput>>
@@ -88,20 +89,11 @@ export interface GraphSpec<Params extends ParamsInput, Tables extends TablesInpu
   readonly nodes: Nodes & { readonly [Id in keyof Nodes]: CheckedNode<Params, Tables, Nodes, Id> }
 }
 
-/** Normalises and validates a declaration without throwing. */
-export const fromSpec = (spec: {
-  readonly name: string
-  readonly params?: ParamsInput
-  readonly tables: TablesInput
-  readonly nodes: NodesInput
-}): GraphData => ({
-  name: spec.name,
-  params: { ...spec.params },
-  tables: Object.fromEntries(
-    Object.entries(spec.tables).map(([name, table]) => [name, normaliseTable(name, table)]),
-  ),
-  nodes: Object.fromEntries(Object.entries(spec.nodes).map(([id, node]) => [id, normaliseNode(id, node)])),
-})
+/** Normalises a declaration without validating it. */
+export { fromSpec } from "./spec.ts"
+
+/** Decodes and validates a graph from plain JSON data. @throws GraphInvalid with all problems. */
+export { graphFromJson as fromJson } from "./fromJson.ts"
 
 /**
  * Makes a graph from its declaration.

@@ -13,8 +13,11 @@ import { baseType } from "./values.ts"
 const untaggableTypes: ReadonlySet<string> = new Set(["bool", "numeric"])
 
 const checkName = (node: NodeDef): ReadonlyArray<GraphProblem> => {
+  const path = `nodes.${node.id}`
+  if (node.id === "root")
+    return [problem(path, '"root" is the word for one shape per session', "choose another name")]
   const fault = identifierFault(node.id)
-  return fault === null ? [] : [problem(`nodes.${node.id}`, fault, "choose a name of 1 to 63 bytes")]
+  return fault === null ? [] : [problem(path, fault, "choose a name of 1 to 63 bytes")]
 }
 
 const checkTable = (graph: GraphData, node: NodeDef): ReadonlyArray<GraphProblem> =>

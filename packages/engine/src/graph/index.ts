@@ -18,3 +18,8 @@ export type {
 } from "./Table.ts"
 export { GraphInvalid, validateGraph } from "./validate.ts"
 export type { GraphProblem } from "./validate.ts"
+export { diff } from "./diff.ts"
+export type { ActualEntry, DesiredEntry, Plan } from "./diff.ts"
+export { explainMermaid, explainText } from "./explain.ts"
+export type { ExplainOptions } from "./explain.ts"
+export { childrenOf, depthOf, lineage, rootsOf, topologicalOrder } from "./SyncGraph.ts"
