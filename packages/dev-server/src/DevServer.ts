@@ -137,7 +137,7 @@ const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: S
     Effect.gen(function* () {
       isClosing = true
       node.closeIdleConnections()
-      yield* Effect.promise(() => engine.close(false))
+      engine.stop()
       yield* Effect.forkDetach(
         Effect.sleep(closeGraceMillis).pipe(Effect.andThen(Effect.sync(() => node.closeAllConnections()))),
       )

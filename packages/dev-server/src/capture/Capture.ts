@@ -44,6 +44,8 @@ export interface Capture {
   readonly track: (sql: Sql, table: Table) => Promise<void>
   /** Takes everything committed before this transaction's snapshot. Gone for good when the transaction commits. */
   readonly take: (sql: Sql) => Promise<Captured>
+  /** Clears what taken changes leave behind, outside any transaction. Called once per so many taken changes. */
+  readonly tidy: () => Promise<void>
   /** Calls `heard` after every commit that changed a tracked table. Resolves to the function that stops it. */
   readonly listen: (heard: () => void) => Promise<() => Promise<void>>
   /** Takes everything of {@link install} and {@link track} out of the database again. */

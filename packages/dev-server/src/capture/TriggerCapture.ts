@@ -68,9 +68,18 @@ const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
   if (known !== undefined) return
   await sql.exec(`
     create trigger ${name} after insert or update or delete on ${table.sqlName}
-      for each row execute function ${quoteIdent(schema)}.capture_row(${oid});
-    create trigger ${quoteIdent(`000_${schema}_truncate`)} after truncate on ${table.sqlName}
-      for each statement execute function ${quoteIdent(schema)}.capture_truncate(${oid});`)
+      for each row execute function ${quoteIdent(schema)}.capture_row(${oid});`)
+  // Row triggers of a partitioned table reach its partitions by themselves, TRUNCATE triggers do not.
+  const tables = await sql.rows(
+    `select $1::oid::regclass::text union all
+     select relid::regclass::text from pg_partition_tree($1::oid) where relid <> $1::oid`,
+    [table.oid],
+  )
+  for (const [target] of tables) {
+    await sql.exec(`
+      create trigger ${quoteIdent(`000_${schema}_truncate`)} after truncate on ${String(target)}
+        for each statement execute function ${quoteIdent(schema)}.capture_truncate(${oid});`)
+  }
 }
 
 const operations: Readonly<Record<string, RowChange["operation"]>> = { I: "insert", U: "update", D: "delete" }
@@ -116,6 +125,11 @@ export const make = (db: Database, schema: string): Capture => ({
   install: (sql) => sql.exec(installScript(schema)),
   track: (sql, table) => track(sql, schema, table),
   take: (sql) => take(sql, schema),
+  // PGlite has no autovacuum and no checkpointer: dead rows and the write-ahead log would grow without end.
+  tidy: async () => {
+    await db.exec(`vacuum ${quoteIdent(schema)}.changes`)
+    await db.exec("checkpoint")
+  },
   listen: (heard) => db.listen(schema, heard),
   remove: (sql) => sql.exec(removeScript(schema)),
 })

@@ -16,7 +16,8 @@ export interface Column {
   readonly castType: string
   readonly typeOid: string
   readonly isNullable: boolean
-  readonly isGenerated: boolean
+  /** A generated column that is computed when read. */
+  readonly isVirtual: boolean
   readonly header: Readonly<Record<string, unknown>>
 }
 
@@ -31,17 +32,19 @@ export interface Table {
   readonly columns: ReadonlyArray<Column>
   /** Names in key order; all columns where the table has no primary key. */
   readonly keyColumns: ReadonlyArray<string>
+  /** Whether it is one partition of a partitioned table. */
+  readonly isPartition: boolean
   /** Text that changes with any column, type or key of the table. NOT NULL is left out on purpose (it rotates nothing). */
   readonly signature: string
 }
 
 const tableQuery = `
-  select c.oid, n.nspname, c.relname
+  select c.oid, n.nspname, c.relname, c.relispartition
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and c.relpersistence <> 't'`
 
 const columnsQuery = `
-  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '',
+  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated = 'v',
     a.attndims, e.typname, array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1)
   from pg_attribute a
     join pg_type t on t.oid = a.atttypid
@@ -63,7 +66,7 @@ export const findTableByOid = async (sql: Sql, oid: string): Promise<Table | nul
 }
 
 const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
-  const [oid, schema, name] = row.map(String) as [string, string, string]
+  const [oid, schema, name, isPartition] = row.map(String) as [string, string, string, string]
   const described = (await sql.rows(columnsQuery, [oid])).map(describeColumn)
   const key = described.filter((entry) => entry.keyIndex !== null)
   key.sort((a, b) => Number(a.keyIndex) - Number(b.keyIndex))
@@ -76,6 +79,7 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
     sqlName: `${quoteIdent(schema)}.${quoteIdent(name)}`,
     columns,
     keyColumns,
+    isPartition: isPartition === "t",
     signature: JSON.stringify([oid, schema, name, columns.map((c) => [c.name, c.typeOid, c.type]), keyColumns]),
   }
 }
@@ -97,7 +101,7 @@ const describeColumn = (row: TextRow): { readonly column: Column; readonly keyIn
       castType: String(castType),
       typeOid: String(typeOid),
       isNullable: notNull !== "t",
-      isGenerated: generated === "t",
+      isVirtual: generated === "t",
       header,
     },
     keyIndex: keyIndex === null || keyIndex === undefined ? null : Number(keyIndex),

@@ -1,7 +1,7 @@
 /**
  * The HTTP face of a dev-server: routes, secret, methods. Shape requests go to `shapeRoute.ts`, SQL to `sqlRoute.ts`.
  */
-import { Param } from "@espalier/engine/wire"
+import { Header, Param } from "@espalier/engine/wire"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -48,7 +48,8 @@ export const makeApp = (options: AppOptions): Effect.Effect<Answer, never, HttpS
       })
     }
     if (route !== "/v1/shape") return respond.notFound(exchange)
-    return yield* serveShapePath(options, exchange, parseQuery(search))
+    // The HTTP server runs handlers uninterruptibly unless told otherwise; a client that goes away must end its wait.
+    return yield* Effect.interruptible(serveShapePath(options, exchange, parseQuery(search)))
   })
 
 const splitOnce = (text: string, separator: string): readonly [string, string] => {
@@ -116,7 +117,7 @@ const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Eff
       return respond.failure(exchange, 400, { message: "Handle and shape definition do not match" })
     }
     yield* Effect.tryPromise({ try: () => engine.rotate(shape), catch: (error) => error })
-    return respond.empty(exchange, 202)
+    return respond.json(exchange, 202, "", { [Header.hasData]: "true" })
   }).pipe(
     Effect.catch((error) =>
       Effect.succeed(

@@ -93,8 +93,13 @@ export const served = (
   headers: Record<string, string>,
 ): HttpServerResponse.HttpServerResponse =>
   exchange.ifNoneMatch !== undefined && exchange.ifNoneMatch === headers[Header.etag]
-    ? HttpServerResponse.empty({ status: 304, headers: { ...common(exchange), ...headers } })
+    ? notModified(exchange, headers)
     : json(exchange, 200, body, headers)
+
+const notModified = (exchange: Exchange, headers: Record<string, string>): HttpServerResponse.HttpServerResponse => {
+  const { [Header.schema]: _, ...kept } = headers
+  return HttpServerResponse.empty({ status: 304, headers: { ...common(exchange), ...kept, "content-type": jsonType } })
+}
 
 /** An answer without a body. */
 export const empty = (

@@ -31,7 +31,7 @@ const scalars = [Param.table, Param.offset, Param.handle, Param.cursor, Param.wh
 export const readShapeRequest = (query: Query): Reading => {
   const text = (name: string): string | null => {
     const value = query.get(name)
-    return typeof value === "string" && value !== "" ? value : null
+    return typeof value === "string" && value.trim() !== "" ? value : null
   }
   const typeErrors = readTypeErrors(query, text)
   if (typeErrors !== null) return { errors: typeErrors }

@@ -28,6 +28,15 @@ export interface ShapeRouteOptions {
   readonly isClosing: () => boolean
 }
 
+/** One request under way. `schema` is the header's value as the table is now; a shape may outlive a dropped NOT NULL. */
+interface Serving {
+  readonly options: ShapeRouteOptions
+  readonly exchange: Exchange
+  readonly request: ShapeRequest
+  readonly shape: Shape
+  readonly schema: string
+}
+
 type Answer = HttpServerResponse.HttpServerResponse
 
 /** Seconds between 1970 and 2024-10-09, where Electric's cursors begin. */
@@ -46,19 +55,18 @@ export const serveShape = (
   Effect.gen(function* () {
     const { engine } = options
     yield* attempt(() => engine.settle())
+    const definition = yield* attempt(() => engine.resolve(request.definition))
     const known = request.handle === null ? undefined : engine.find(request.handle)
-    if (request.handle !== null) {
-      const definition = yield* attempt(() => engine.resolve(request.definition))
-      if (known === undefined || known.definition.identity !== definition.identity) {
-        const right = yield* attempt(() => engine.shapeFor(request.definition))
-        return respond.mustRefetch(exchange, right.handle)
-      }
+    if (request.handle !== null && known?.definition.identity !== definition.identity) {
+      const right = yield* attempt(() => engine.shapeFor(request.definition))
+      return respond.mustRefetch(exchange, right.handle)
     }
     const shape = known ?? (yield* attempt(() => engine.shapeFor(request.definition)))
     shape.lastUsedAt = yield* Clock.currentTimeMillis
-    if (request.offset === "now") return yield* serveNow(options, exchange, shape)
-    if (request.offset.tx < 0) return serveSlice(options, exchange, request, shape, shape.log.after(beforeAll))
-    return yield* serveLog(options, exchange, request, shape, request.offset)
+    const serving: Serving = { options, exchange, request, shape, schema: schemaHeader(definition) }
+    if (request.offset === "now") return yield* serveNow(serving)
+    if (request.offset.tx < 0) return serveSlice(serving, shape.log.after(beforeAll))
+    return yield* serveLog(serving, request.offset)
   }).pipe(Effect.catch((error) => failed(exchange, error)))
 
 const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
@@ -73,13 +81,8 @@ const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
   )
 }
 
-const serveLog = Effect.fnUntraced(function* (
-  options: ShapeRouteOptions,
-  exchange: Exchange,
-  request: ShapeRequest,
-  shape: Shape,
-  offset: Offset,
-) {
+const serveLog = Effect.fnUntraced(function* (serving: Serving, offset: Offset) {
+  const { options, exchange, request, shape } = serving
   if (isOutOfBounds(shape, offset)) {
     yield* waitUntil(shape, () => !isOutOfBounds(shape, offset), options.longPollTimeoutMillis / 2)
     if (shape.isVoid) return respond.mustRefetch(exchange, null)
@@ -91,7 +94,7 @@ const serveLog = Effect.fnUntraced(function* (
   }
   const slice = shape.log.after(offset)
   if (!request.isLive || slice.messages.length > 0 || !slice.isEnd) {
-    return serveSlice(options, exchange, request, shape, slice, yield* liveCursor(options, request))
+    return serveSlice(serving, slice, yield* liveCursor(options, request))
   }
   const end = shape.log.end
   const isSettled = () => compareOffsets(shape.log.end, end) > 0
@@ -100,7 +103,7 @@ const serveLog = Effect.fnUntraced(function* (
   if (!isSettled() && options.isClosing()) return closing(exchange)
   const later = shape.log.after(offset)
   const unique = later.messages.length === 0 ? String(yield* Clock.currentTimeNanos) : undefined
-  return serveSlice(options, exchange, request, shape, later, yield* liveCursor(options, request), unique)
+  return serveSlice(serving, later, yield* liveCursor(options, request), unique)
 })
 
 /** Offsets of the snapshot (`0_n`) are never out of bounds: past the last chunk they mean "caught up" (§14.1). */
@@ -127,13 +130,13 @@ const closing = (exchange: Exchange): Answer =>
     { [Header.retryAfter]: "1", [Header.internalKnownError]: "true", connection: "close" },
   )
 
-const serveNow = Effect.fnUntraced(function* (options: ShapeRouteOptions, exchange: Exchange, shape: Shape) {
+const serveNow = Effect.fnUntraced(function* ({ options, exchange, shape, schema }: Serving) {
   const unique = String(yield* Clock.currentTimeNanos)
   return respond.served(exchange, toBody([upToDate(options.engine.lastLsn)]), {
     ...shapeHeaders(shape, shape.log.end),
     [Header.cacheControl]: respond.cacheControl.catchUp,
     [Header.etag]: etagOf(shape.handle, "now", shape.log.end, unique),
-    [Header.schema]: schemaHeader(shape.definition),
+    [Header.schema]: schema,
     [Header.upToDate]: "",
     [Header.hasData]: "false",
   })
@@ -144,15 +147,8 @@ const shapeHeaders = (shape: Shape, offset: Offset): Record<string, string> => (
   [Header.offset]: formatOffset(offset),
 })
 
-const serveSlice = (
-  options: ShapeRouteOptions,
-  exchange: Exchange,
-  request: ShapeRequest,
-  shape: Shape,
-  slice: Slice,
-  cursor: string | null = null,
-  unique?: string,
-): Answer => {
+const serveSlice = (serving: Serving, slice: Slice, cursor: string | null = null, unique?: string): Answer => {
+  const { options, exchange, request, shape, schema } = serving
   const requested = request.offset === "now" || request.offset.tx < 0 ? beforeAll : request.offset
   const isStart = requested.tx < 0
   const messages = slice.isEnd ? [...slice.messages, upToDate(options.engine.lastLsn)] : slice.messages
@@ -162,7 +158,7 @@ const serveSlice = (
     [Header.cacheControl]: cache,
     [Header.etag]: etagOf(shape.handle, requested, slice.offset, unique),
     [Header.hasData]: unique === undefined ? "true" : "false",
-    ...(request.isLive ? {} : { [Header.schema]: schemaHeader(shape.definition) }),
+    ...(request.isLive ? {} : { [Header.schema]: schema }),
     ...(slice.isEnd ? { [Header.upToDate]: "" } : {}),
     ...(cursor === null ? {} : { [Header.cursor]: cursor }),
   })

@@ -45,7 +45,9 @@ export interface Definition {
 /** Reads `table`: `name` or `schema.name`. @throws DefinitionError */
 export const parseTableName = (text: string): { readonly schema: string; readonly name: string } => {
   const parts = splitOutsideQuotes(text, ".")
-  if (parts.length > 2) throw new DefinitionError("table", "Invalid table name")
+  if (parts.length > 2) {
+    throw new DefinitionError("table", `Invalid relation identifier, too many delimiters: ${text}`)
+  }
   const names = parts.map((part) => {
     const parsed = parseIdentifier(part)
     if (parsed.error !== undefined) throw new DefinitionError("table", parsed.error)
@@ -60,7 +62,10 @@ export const parseTableName = (text: string): { readonly schema: string; readonl
 export const define = async (sql: Sql, request: DefinitionRequest): Promise<Definition> => {
   const { schema, name } = parseTableName(request.table)
   const table = await findTable(sql, schema, name)
-  if (table === null) throw missingTable(schema, name)
+  if (table === null || table.columns.length === 0) throw missingTable(schema, name)
+  if (table.isPartition) {
+    throw new DefinitionError("table", "is a partition; the development server serves partitioned tables by their root only")
+  }
   const columns = selectColumns(table, request.columns)
   const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)
   const identity = JSON.stringify([
@@ -108,4 +113,12 @@ const selectColumns = (table: Table, text: string | null): ReadonlyArray<Column>
   return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
 }
 
-const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => columns
+/** Triggers do not see virtual generated columns. Stored ones are served (Electric on Postgres 18 does, too). */
+const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => {
+  const virtual = columns.filter((column) => column.isVirtual).map((column) => column.name)
+  if (virtual.length === 0) return columns
+  throw new DefinitionError(
+    "columns",
+    `The following columns are generated and cannot be included in the shape: ${virtual.join(", ")}. You can exclude them from the shape by explicitly listing which columns to fetch in the 'columns' query param`,
+  )
+}

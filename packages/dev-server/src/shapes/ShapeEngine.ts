@@ -36,6 +36,9 @@ export interface EngineOptions {
 /** Definitions remembered by request text. */
 const maxCachedDefinitions = 5_000
 
+/** Taken changes after which the capture tidies up. */
+const takenPerTidy = 5_000
+
 /** The shape engine of one server. */
 export class ShapeEngine {
   readonly #options: EngineOptions
@@ -46,6 +49,7 @@ export class ShapeEngine {
   readonly #definitions = new Map<string, Definition>()
   #lastLsn: number
   #isDirty = false
+  #taken = 0
   #settling: Promise<void> | null = null
   #isClosed = false
   #unlisten: (() => Promise<void>) | null = null
@@ -137,12 +141,17 @@ export class ShapeEngine {
     })
   }
 
-  /** Ends the loop and lets every waiter go. `remove` takes everything of ours out of the database. */
-  async close(remove: boolean): Promise<void> {
-    if (this.#isClosed) return
+  /** Ends the loop and lets every waiter go. */
+  stop(): void {
     this.#isClosed = true
     for (const shape of this.#byHandle.values()) wake(shape)
+  }
+
+  /** Stops and waits for what is under way. `remove` takes everything of ours out of the database. */
+  async close(remove: boolean): Promise<void> {
+    this.stop()
     await this.#unlisten?.()
+    this.#unlisten = null
     await this.#queue.run(() => Promise.resolve())
     if (remove) await this.#options.db.transaction((sql) => this.#options.capture.remove(sql))
   }
@@ -158,6 +167,7 @@ export class ShapeEngine {
       const shapes = [...this.#byHandle.values()]
       try {
         this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#context, shapes)))
+        await this.#tidy()
       } catch (error) {
         this.#isDirty = true
         throw error
@@ -165,7 +175,14 @@ export class ShapeEngine {
     })
   }
 
+  async #tidy(): Promise<void> {
+    if (this.#taken < takenPerTidy || this.#isClosed) return
+    this.#taken = 0
+    await this.#options.capture.tidy()
+  }
+
   #apply(drained: Drained): void {
+    this.#taken += drained.taken
     if (drained.lsn !== null) this.#lastLsn = drained.lsn
     if (drained.schemaChanged) this.#definitions.clear()
     for (const shape of drained.voided) this.#void(shape)

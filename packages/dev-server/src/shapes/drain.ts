@@ -30,6 +30,8 @@ export interface Drained {
   /** LSN of the newest transaction taken; `null` when there was none. */
   readonly lsn: number | null
   readonly schemaChanged: boolean
+  /** Number of changes taken. */
+  readonly taken: number
 }
 
 /** What a round works with. */
@@ -72,6 +74,7 @@ export const drain = async (sql: Sql, context: DrainContext, shapes: ReadonlyArr
     voided: [...voided],
     lsn: transactions.at(-1)?.lsn ?? null,
     schemaChanged: captured.schemaChanged,
+    taken: transactions.reduce((sum, transaction) => sum + transaction.changes.length, 0),
   }
 }
 

@@ -84,7 +84,10 @@ const parseClause = async (where: string): Promise<Node> => {
   if (Object.keys(select).some((key) => !expected.has(key)) || select["op"] !== "SETOP_NONE") {
     throw whereError("malformed query ending with SQL clauses")
   }
-  return select["whereClause"] as Node
+  const clause = select["whereClause"] as Node
+  const [kind, fields] = open(clause)
+  if (kind === "A_Const" && !("boolval" in fields)) throw whereError("WHERE clause must return a boolean")
+  return clause
 }
 
 const findTables = async (sql: Sql, root: Node): Promise<ReadonlyMap<string, Table>> => {

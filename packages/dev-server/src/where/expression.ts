@@ -5,7 +5,7 @@
 import { quoteIdent, quoteText } from "../db/identifier.ts"
 import type { Table } from "../db/catalog.ts"
 import { type Fields, list, type Node, open, stringOf } from "./ast.ts"
-import { castTargets, functions, isAggregation, operators } from "./vocabulary.ts"
+import { castTargets, functions, isAggregation, operators, patternOperators } from "./vocabulary.ts"
 import { whereErrorAt } from "./WhereError.ts"
 
 /** What names mean at this level of a clause. */
@@ -121,7 +121,8 @@ const operationSql = (fields: Fields, scope: Scope): string => {
     return fields["lexpr"] === undefined ? `(${operator} ${right()})` : `(${left()} ${operator} ${right()})`
   }
   if (kind === "AEXPR_OP_ANY" || kind === "AEXPR_OP_ALL") {
-    return `(${left()} ${operatorName(fields)} ${kind === "AEXPR_OP_ANY" ? "ANY" : "ALL"} (${right()}))`
+    const operator = patternOperators.has(first) ? first : operatorName(fields)
+    return `(${left()} ${operator} ${kind === "AEXPR_OP_ANY" ? "ANY" : "ALL"} (${right()}))`
   }
   const keyword = keywordOperators[kind]
   if (keyword !== undefined) return `(${left()} ${keyword} ${right()})`

@@ -60,11 +60,12 @@ export const missingTable = (schema: string, name: string): DefinitionError =>
   )
 
 const innerColumns = (select: Fields, table: () => Table): ReadonlyArray<Column> => {
-  const targets = list(select["targetList"]).map((target) => open(open(target)[1]["val"]))
-  for (const [kind, fields] of targets) {
+  const results = list(select["targetList"]).map((target) => open(target)[1])
+  const targets = results.map((result) => open(result["val"]))
+  for (const [index, [kind, fields]] of targets.entries()) {
     const names = list(fields["fields"])
     if (kind !== "ColumnRef" || names.length !== 1 || stringOf(names[0]) === "") {
-      throw whereErrorAtRaw(fields["location"], "Expected a plain column reference")
+      throw whereErrorAtRaw(results[index]?.["location"], "Expected a plain column reference")
     }
   }
   const names = targets.map(([, fields]) => stringOf(list(fields["fields"])[0]))

@@ -5,6 +5,9 @@ export const operators: ReadonlySet<string> = new Set([
   "=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "^", "|/", "@", "&", "|", "#", "~", "||", "@>", "<@", "&&",
 ])
 
+/** What LIKE, ILIKE and their negations are called before ANY and ALL. */
+export const patternOperators: ReadonlySet<string> = new Set(["~~", "!~~", "~~*", "!~~*"])
+
 /** Functions by name and number of arguments; `-1` allows any number. */
 export const functions: Readonly<Record<string, ReadonlyArray<number>>> = {
   lower: [1],

@@ -1,0 +1,210 @@
+/**
+ * Replays a recorded scenario of the real server against a dev-server and writes down the answers in the recordings'
+ * format, so that the recordings' own comparison can judge them. Knows where the recordings are, and whether they are there.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { PGlite } from "@electric-sql/pglite"
+
+/** The recordings lie beside the repository where they are at all. */
+export const goldenDirectory = join(import.meta.dirname, "../../../../../shared/golden")
+
+export const hasGolden = existsSync(goldenDirectory)
+
+type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+interface Request {
+  readonly method?: string
+  readonly path: string
+  readonly query?: string | Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Json
+}
+
+interface Response {
+  readonly url: string
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Json
+  readonly text?: string
+  readonly elapsed: string
+}
+
+export interface Step {
+  readonly sql?: ReadonlyArray<string>
+  readonly mode?: string
+  readonly session?: string
+  readonly wait?: number
+  readonly restart?: unknown
+  readonly request?: Request
+  readonly follow?: Request
+  readonly concurrent?: ReadonlyArray<Step>
+  readonly whileWaiting?: ReadonlyArray<Step>
+  readonly save?: string
+  readonly sse?: unknown
+  readonly skipped?: unknown
+  readonly response?: Response
+  readonly responses?: ReadonlyArray<Response>
+}
+
+export interface Scenario {
+  readonly name: string
+  readonly profile: string
+  readonly tags: ReadonlyArray<string>
+  readonly steps: ReadonlyArray<Step>
+}
+
+export const readScenario = (name: string): Scenario =>
+  JSON.parse(readFileSync(join(goldenDirectory, `${name}.json`), "utf8")) as Scenario
+
+/** The recordings' own comparison. */
+export const loadComparison = async (): Promise<{
+  readonly normalise: (scenario: Scenario) => unknown
+  readonly differences: (a: unknown, b: unknown) => ReadonlyArray<string>
+}> => await import(join(goldenDirectory, "compare.mjs"))
+
+/** Recorded pauses are for replication; ours are only as long as a second request takes to arrive. */
+const maxWaitMillis = 150
+
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.min(millis, maxWaitMillis)))
+
+/** Replays one scenario. */
+export class Replayer {
+  readonly #saved = new Map<string, Response>()
+  readonly #db: PGlite
+  readonly #url: string
+  readonly #timeoutMillis: number
+
+  constructor(db: PGlite, url: string, timeoutMillis: number) {
+    this.#db = db
+    this.#url = url
+    this.#timeoutMillis = timeoutMillis
+  }
+
+  async run(scenario: Scenario): Promise<Scenario> {
+    const steps: Array<Step> = []
+    for (const step of scenario.steps) steps.push(await this.#step(step))
+    return { ...scenario, steps }
+  }
+
+  async #step(step: Step): Promise<Step> {
+    if (step.sql !== undefined) await this.#sql(step)
+    else if (step.wait !== undefined) await pause(step.wait)
+    else if (step.follow !== undefined) return { ...step, responses: await this.#follow(step, step.follow) }
+    else if (step.request !== undefined) return await this.#request(step, step.request)
+    else if (step.concurrent !== undefined) {
+      return await this.#concurrent(step, step.concurrent)
+    }
+    return step
+  }
+
+  async #sql(step: Step): Promise<void> {
+    if (step.mode !== "transaction") {
+      for (const statement of step.sql ?? []) await this.#db.exec(statement)
+      return
+    }
+    await this.#db.transaction(async (tx) => {
+      for (const statement of step.sql ?? []) await tx.exec(statement)
+    }).catch((error: unknown) => {
+      // Some scenarios roll back on purpose.
+      if (!/ROLLBACK|rolled back|aborted/iu.test(`${String(error)} ${(step.sql ?? []).join(" ")}`)) throw error
+    })
+  }
+
+  async #follow(step: Step, request: Request): Promise<ReadonlyArray<Response>> {
+    const responses: Array<Response> = []
+    let next = request
+    for (let n = 0; n < 100; n += 1) {
+      const response = await this.#send(next)
+      responses.push(response)
+      if (step.save !== undefined) this.#saved.set(step.save, response)
+      if (response.status !== 200 || "electric-up-to-date" in response.headers) return responses
+      const query = typeof request.query === "object" ? request.query : {}
+      next = { ...request, query: { ...query, offset: response.headers["electric-offset"] ?? "", handle: response.headers["electric-handle"] ?? "" } }
+    }
+    return responses
+  }
+
+  async #concurrent(step: Step, requests: ReadonlyArray<Step>): Promise<Step> {
+    let wroteAt = Number.POSITIVE_INFINITY
+    const sending = requests.map(async (one) => {
+      const response = await this.#send(one.request ?? { path: "/" }, () => performance.now() >= wroteAt)
+      if (one.save !== undefined) this.#saved.set(one.save, response)
+      return { ...one, response }
+    })
+    for (const other of step.whileWaiting ?? []) {
+      if (other.sql !== undefined) wroteAt = performance.now()
+      await this.#step(other)
+    }
+    return { ...step, concurrent: await Promise.all(sending) }
+  }
+
+  async #request(step: Step, request: Request): Promise<Step> {
+    const meanwhile = step.whileWaiting ?? []
+    let wroteAt = Number.POSITIVE_INFINITY
+    const sending = this.#send(request, () => performance.now() >= wroteAt)
+    const done: Array<Step> = []
+    for (const other of meanwhile) {
+      if (other.sql !== undefined) wroteAt = performance.now()
+      done.push(await this.#step(other))
+    }
+    const response = await sending
+    if (step.save !== undefined) this.#saved.set(step.save, response)
+    return { ...step, response, ...(step.whileWaiting === undefined ? {} : { whileWaiting: done }) }
+  }
+
+  async #send(request: Request, waited = () => false): Promise<Response> {
+    const url = this.#fill(`${request.path}${queryText(request.query)}`)
+    const before = performance.now()
+    const { status, headers, text } = await exchange(`${this.#url}${url}`, request, (value) => this.#fill(value))
+    const elapsed = performance.now() - before
+    const bucket = elapsed > this.#timeoutMillis * 0.9 ? "timeout" : waited() ? "waited" : elapsed > this.#timeoutMillis * 0.45 ? "half-timeout" : "immediate"
+    const isJson = headers["content-type"]?.includes("json") === true
+    return { url, status, headers, elapsed: bucket, ...(isJson && text !== "" ? { body: JSON.parse(text) as Json } : text === "" ? { body: null } : { text }) }
+  }
+
+  #fill(text: string): string {
+    return text.replaceAll(/(?:\{\{|%7B%7B)(\w+)\.(\w+)(?:\}\}|%7D%7D)/gu, (_, name: string, field: string) => {
+      const saved = this.#saved.get(name)
+      if (field === "etag") return saved?.headers["etag"] ?? ""
+      if (field !== "lsn") return saved?.headers[`electric-${field}`] ?? ""
+      const last = Array.isArray(saved?.body) ? (saved.body.at(-1) as { readonly headers?: Record<string, string> }) : undefined
+      return last?.headers?.["global_last_seen_lsn"] ?? ""
+    })
+  }
+}
+
+const queryText = (query: Request["query"]): string => {
+  if (query === undefined || query === null) return ""
+  if (typeof query === "string") return `?${query}`
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    (typeof value === "string" ? [value] : value).map((one) => `${encodeURIComponent(name)}=${/^\{\{.*\}\}$/u.test(one) ? one : encodeURIComponent(one)}`),
+  )
+  return `?${pairs.join("&")}`
+}
+
+/** Our own date, connection and keep-alive headers say nothing about the protocol. */
+const transportHeaders = new Set(["date", "keep-alive", "connection", "surrogate-control"])
+
+const exchange = async (url: string, request: Request, fill: (text: string) => string) => {
+  const body = request.body === undefined || request.body === null ? undefined : typeof request.body === "string" ? request.body : JSON.stringify(request.body)
+  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]))
+  const response = await fetch(url, {
+    method: request.method ?? "GET",
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    ...(body === undefined ? {} : { body }),
+  })
+  const kept = [...response.headers].filter(([name]) => !transportHeaders.has(name))
+  return { status: response.status, headers: Object.fromEntries(kept) as Record<string, string>, text: await response.text() }
+}
+
+/** Parts where the dev-server differs on purpose, taken out of both sides (README, "Deviations"). */
+export const withoutDeviations = (scenario: Scenario): Scenario =>
+  JSON.parse(JSON.stringify(scenario), (key, value: unknown) => {
+    if (value === "true" && key !== "live") return "t"
+    if (value === "false") return "f"
+    if (key === "global_last_seen_lsn") return "1"
+    if (key === "surrogate-control") return undefined
+    if (key === "access-control-expose-headers" && typeof value === "string") return value.replace("electric-snapshot,", "")
+    return value
+  }) as Scenario
