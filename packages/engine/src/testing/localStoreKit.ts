@@ -164,3 +164,8 @@ export const same = (
     ? Effect.void
     : Effect.fail(new ContractViolation({ message: `${what}: found ${found}, expected ${wanted}` }))
 }
+
+/** Names and bodies of cases; each body gets a kit over an empty store. */
+export type KitCases = ReadonlyArray<
+  readonly [name: string, body: (kit: StoreKit) => Effect.Effect<void, unknown>]
+>

@@ -171,4 +171,32 @@ describe("PgliteLocalStore on a directory", () => {
       assert.deepStrictEqual(seen.rows, [{ syncing: "on" }])
     }),
   )
+
+  it.live("knows a row by its value when Postgres spells the key in several ways", () =>
+    Effect.gen(function* () {
+      const store = yield* PgliteLocalStore.make({ pglite, graph: contractGraph })
+      const stamps = storeInstance("stamps", { table: "stamps" })
+      const row = (at: string, amount: string, note: string) => ({ at, amount, note })
+      yield* store.commit([
+        shareOf(stamps, [
+          insert("stamps", row("2026-01-01 00:00:00+00", "1.0", "a")),
+          insert("stamps", row("infinity", "NaN", "b")),
+          insert("stamps", row("0044-03-15 12:00:00+00 BC", "3", "c")),
+        ]),
+      ])
+      const result = yield* store.commit([
+        shareOf(stamps, [
+          update("stamps", row("2026-01-01T01:00:00+01:00", "1.00", "a2"), { lsn: 5 }),
+          insert("stamps", row("2026-01-01 00:00:00+00", "1", "a3"), { lsn: 6 }),
+          update("stamps", row("infinity", "NaN", "b2"), { lsn: 6 }),
+        ]),
+      ])
+      assert.deepStrictEqual(result.outcomes, [{ _tag: "Committed", key: "stamps", rows: 3 }])
+      assert.deepStrictEqual((yield* rowsOf(pglite, "stamps")).map(({ note }) => note).sort(), [
+        "a3",
+        "b2",
+        "c",
+      ])
+    }),
+  )
 })
