@@ -223,7 +223,7 @@ describe("SyncPanel", () => {
     await click(id("panel-pause"))
     client?.setStatus({ ...someStates, pauseReasons: ["manual"] })
     await settled()
-    expect(find(id("panel-pause")).getAttribute("aria-pressed")).toBe("true")
+    expect(find(id("panel-pause")).textContent).toBe("Resume")
     await click(id("panel-pause"))
     const commands = client?.commands.filter(([name]) => name !== "explain")
     expect(commands).toEqual([
@@ -307,8 +307,12 @@ describe("SyncPanel", () => {
   it("forgets what it showed when the user signs out, and leaves nothing behind when it goes", async () => {
     const { espalier, wrapper, client } = await open()
     await click(row("company-2"))
+    await click(id("panel-retry"))
+    expect(find(".esp-message").textContent).toBe("Asked to retry company-2.")
     espalier.setClient(null)
     await settled()
+    expect(find(id("panel")).textContent).not.toContain("company-2")
+    expect((find(id("panel-pause")) as HTMLButtonElement).disabled).toBe(true)
     expect([all(id("panel-instance")).length, all(id("panel-detail")).length]).toEqual([0, 0])
     expect(find(".esp-empty").textContent).toContain("No engine is connected")
     espalier.setClient(client)

@@ -3,6 +3,7 @@
  * of it (pause, close). Below: state counts, which filter, as a proportional bar and as chips.
  */
 import { defineComponent, h, type PropType, type VNode } from "vue"
+import type { PauseReason } from "@espalier/engine/protocol"
 import { pauseLabel, rollupHint, rollupLabel, rollupTone, stateHint, stateTone } from "./format.ts"
 import { Icon, icons, RollupGlyph, StateGlyph } from "./StateGlyph.ts"
 import type { Panel } from "./usePanel.ts"
@@ -26,8 +27,16 @@ const connections = (panel: Panel): VNode => {
   ])
 }
 
+const role = (panel: Panel): VNode => {
+  const leads = panel.sync.isLeader.value
+  const hint = leads
+    ? "This tab's worker runs the engine for all tabs."
+    : "Another tab's worker runs the engine."
+  return h("span", { class: "esp-role", title: hint }, leads ? "leader" : "follower")
+}
+
 const title = (panel: Panel): VNode => {
-  const { state, isLeader, phase } = panel.sync
+  const { state, phase } = panel.sync
   const failed = phase.value?.phase === "failed" ? phase.value.message : null
   return h("div", { class: "esp-title" }, [
     h("span", { class: "esp-mark" }, [h(Icon, { d: icons.espalier })]),
@@ -43,17 +52,7 @@ const title = (panel: Panel): VNode => {
           },
           [h(RollupGlyph, { state: state.value }), rollupLabel(state.value)],
         ),
-        connections(panel),
-        h(
-          "span",
-          {
-            class: "esp-role",
-            title: isLeader.value
-              ? "This tab's worker runs the engine for all tabs."
-              : "Another tab's worker runs the engine.",
-          },
-          isLeader.value ? "leader" : "follower",
-        ),
+        ...(panel.espalier.client.value === null ? [] : [connections(panel), role(panel)]),
       ]),
     ]),
   ])
@@ -69,7 +68,9 @@ const controls = (panel: Panel, close: () => void): VNode => {
         type: "button",
         class: "esp-button",
         "data-testid": "panel-pause",
-        "aria-pressed": String(paused),
+        // The word on the button says what it will do, so it must not also claim to be pressed.
+        "data-on": paused ? "" : undefined,
+        disabled: panel.espalier.client.value === null,
         onClick: toggle,
       },
       [h(Icon, { d: paused ? icons.play : icons.pause }), paused ? "Resume" : "Pause"],
@@ -114,7 +115,9 @@ const chips = (panel: Panel): VNode => {
 
 const notices = (panel: Panel): ReadonlyArray<VNode> => {
   const phase = panel.sync.phase.value
-  const reasons = panel.sync.pauseReasons.value
+  // "Offline" is already the roll-up's word.
+  const isSaid = (reason: PauseReason): boolean => reason === "offline" && panel.sync.isOffline.value
+  const reasons = panel.sync.pauseReasons.value.filter((reason) => !isSaid(reason))
   const failure =
     phase?.phase === "failed"
       ? [h("p", { class: "esp-notice", "data-tone": "bad", role: "alert" }, phase.message)]

@@ -9,7 +9,7 @@ import { useEspalier, type NameOption } from "../injection.ts"
 import { useExplain } from "../useExplain.ts"
 import { useJournal } from "../useJournal.ts"
 import { useSyncStatus } from "../useSyncStatus.ts"
-import { countStates, groupInstances, matchesEntry, matchesFilter, plural } from "./format.ts"
+import { countStates, groupInstances, matchesEntry, matchesFilter, plural, shortKey } from "./format.ts"
 
 export type PanelTab = "instances" | "journal"
 
@@ -43,18 +43,16 @@ const useCommands = (options: NameOption) => {
     ...args: Parameters<EngineCalls[Name]>
   ) => {
     const client = espalier.client.value
+    const who = shortKey(subject)
     if (client === null) return say(`Cannot ${name}: no engine is connected.`, true)
     try {
       const done = await client.call(name, ...args)
-      say(
-        done ? `Asked to ${name} ${subject}.` : `Nothing to ${name}: ${subject} is not known to the engine.`,
-        !done,
-      )
+      say(done ? `Asked to ${name} ${who}.` : `Nothing to ${name}: ${who} is not known to the engine.`, !done)
     } catch (cause) {
-      say(`Could not ${name} ${subject}: ${cause instanceof Error ? cause.message : String(cause)}`, true)
+      say(`Could not ${name} ${who}: ${cause instanceof Error ? cause.message : String(cause)}`, true)
     }
   }
-  return { message, failed, run }
+  return { message, failed, say, run }
 }
 
 /** State of the panel; lives while it is open. */
@@ -91,8 +89,6 @@ export const usePanel = (options: NameOption) => {
     const kept = journal.entries.value.filter((entry) => matchesEntry(entry, filter.value))
     return kept.slice(-journalLinesShown).reverse()
   })
-  // Another user's instance must not stay selected.
-  watch(espalier.client, () => (selectedKey.value = null), { flush: "sync" })
 
   const toggleGroup = (node: string, open?: boolean): void => {
     const next = new Set(collapsed.value)
@@ -101,6 +97,12 @@ export const usePanel = (options: NameOption) => {
     collapsed.value = next
   }
   const commands = useCommands(options)
+  // Nothing may stay that names the former user's instances.
+  const forget = (): void => {
+    selectedKey.value = null
+    commands.say("", false)
+  }
+  watch(espalier.client, forget, { flush: "sync" })
   const summary = computed(() =>
     filtering.value
       ? `${shown.value} of ${plural(instances.value.length, "instance")}`
