@@ -48,6 +48,7 @@ export default defineNuxtConfig({
   // Explicit imports only for the server's own parts; pages and composables follow Nuxt's conventions.
   nitro: {
     publicAssets: [{ baseURL: "/workers", maxAge: 0, dir: here("../../packages/worker/dist/bundle") }],
+    esbuild: { options: { target: "es2024" } },
     serverAssets: [{ baseName: "db", dir: here("./db") }],
     routeRules: {
       "/**": {

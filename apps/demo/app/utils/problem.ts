@@ -29,8 +29,12 @@ const errorOf = (status: number, body: unknown): RouteError => {
   )
 }
 
-/** Sends JSON, receives JSON. @throws RouteError */
-export const callRoute = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+/** Sends JSON, receives JSON and the status. @throws RouteError */
+export const sendRoute = async <Answer>(
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ readonly status: number; readonly body: Answer }> => {
   let response: Response
   try {
     response = await fetch(path, {
@@ -45,8 +49,12 @@ export const callRoute = async <Answer>(method: string, path: string, body?: unk
   }
   const answer: unknown = await response.json().catch(() => null)
   if (!response.ok) throw errorOf(response.status, answer)
-  return answer as Answer
+  return { status: response.status, body: answer as Answer }
 }
+
+/** Sends JSON, receives JSON. @throws RouteError */
+export const callRoute = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> =>
+  (await sendRoute<Answer>(method, path, body)).body
 
 /** Words for anything that was thrown. */
 export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -71,6 +71,6 @@ export const readSettings = (env: Environment, entry: string | undefined, cwd: s
     database: databaseSettings(env),
     sessionSecret: present(env["SESSION_SECRET"]),
     pgliteName: name,
-    dataDir: dataDirOf(entry, cwd),
+    dataDir: present(env["DEMO_DATA_DIR"]) ?? dataDirOf(entry, cwd),
   }
 }

@@ -9,9 +9,11 @@ export interface Statement {
   readonly params?: ReadonlyArray<string | number | boolean | null>
 }
 
-/** Rows as JSON values. Statements select text, numbers and jsonb only, which both adapters deliver alike. */
+/** Values are Postgres text or NULL, whatever their type, so that both adapters deliver the same. */
+export type TextRow = Readonly<Record<string, string | null>>
+
 export interface StatementResult {
-  readonly rows: ReadonlyArray<Readonly<Record<string, unknown>>>
+  readonly rows: ReadonlyArray<TextRow>
 }
 
 export interface Database {
@@ -29,4 +31,15 @@ export const rowsOf = async (
   database: Database,
   sql: string,
   params: Statement["params"] = [],
-): Promise<StatementResult["rows"]> => (await database.transaction([{ sql, params }]))[0]?.rows ?? []
+): Promise<ReadonlyArray<TextRow>> => (await database.transaction([{ sql, params }]))[0]?.rows ?? []
+
+/** The JSON of the column `doc` in each row; the convention of every statement that answers a client. */
+export const documentsOf = (result: StatementResult | undefined): ReadonlyArray<unknown> =>
+  (result?.rows ?? []).map((row) => JSON.parse(row["doc"] ?? "null") as unknown)
+
+/** Runs one statement that selects `doc` and returns the documents. */
+export const documents = async (
+  database: Database,
+  sql: string,
+  params: Statement["params"] = [],
+): Promise<ReadonlyArray<unknown>> => documentsOf((await database.transaction([{ sql, params }]))[0])

@@ -3,13 +3,16 @@
  * header and never into an error or a log line.
  */
 import { HttpProblem } from "../http/HttpProblem.ts"
-import type { Database, StatementResult } from "./Database.ts"
+import type { Database, StatementResult, TextRow } from "./Database.ts"
 
 /** Longest wait for the dev-server, in milliseconds. A bulk insert of 10,000 rows takes well under it. */
 const timeoutMillis = 20_000
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isTextRow = (value: unknown): value is TextRow =>
+  isRecord(value) && Object.values(value).every((text) => text === null || typeof text === "string")
 
 /** `{results: [{rows, affected}]}` of the dev-server. */
 const resultsOf = (body: unknown): ReadonlyArray<StatementResult> => {
@@ -19,14 +22,14 @@ const resultsOf = (body: unknown): ReadonlyArray<StatementResult> => {
   }
   return results.map((result: unknown) => {
     const rows = isRecord(result) ? result["rows"] : undefined
-    return { rows: Array.isArray(rows) ? rows.filter(isRecord) : [] }
+    return { rows: Array.isArray(rows) ? rows.filter(isTextRow) : [] }
   })
 }
 
 /** A refused statement: the dev-server answers with Postgres' words and, where it has one, the SQLSTATE. */
 const problemOf = (status: number, body: unknown): HttpProblem => {
   const message = isRecord(body) && typeof body["message"] === "string" ? body["message"] : `HTTP ${status}`
-  const code = isRecord(body) && typeof body["code"] === "string" ? body["code"] : ""
+  const code = isRecord(body) && typeof body["sqlstate"] === "string" ? body["sqlstate"] : ""
   if (/^23.{3}$/.test(code)) return new HttpProblem("conflict", message)
   if (/^22.{3}$/.test(code)) return new HttpProblem("bad_request", message)
   if (status === 401 || status === 403) {

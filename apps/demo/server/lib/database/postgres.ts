@@ -4,7 +4,7 @@
  */
 import pg from "pg"
 import { HttpProblem } from "../http/HttpProblem.ts"
-import type { Database } from "./Database.ts"
+import type { Database, TextRow } from "./Database.ts"
 
 /** SQLSTATE of a Postgres error, or the code of a socket error. */
 const codeOf = (cause: unknown): string =>
@@ -23,9 +23,12 @@ export const problemOfPostgres = (cause: unknown): HttpProblem => {
   return new HttpProblem("database_refused", message, { cause })
 }
 
+/** Leaves every value as Postgres wrote it. */
+const asText = { getTypeParser: () => (value: string) => value }
+
 /** Opens a small pool. Connections are made on first use. */
 export const postgresDatabase = (url: string): Database => {
-  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000 })
+  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 5_000, types: asText })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on("error", (error) => console.error(`Idle database connection lost: ${error.message}`))
   return {
@@ -38,7 +41,7 @@ export const postgresDatabase = (url: string): Database => {
         await client.query("begin")
         const results = []
         for (const statement of statements) {
-          const result = await client.query<Record<string, unknown>>(statement.sql, [...(statement.params ?? [])])
+          const result = await client.query<TextRow>(statement.sql, [...(statement.params ?? [])])
           results.push({ rows: result.rows })
         }
         await client.query("commit")

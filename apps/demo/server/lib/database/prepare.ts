@@ -34,8 +34,8 @@ export const splitStatements = (file: string): ReadonlyArray<string> => {
 /** Returns true when the schema was missing and has been created. */
 export const prepareDatabase = async (database: Database, files: DatabaseFiles): Promise<boolean> => {
   const lock = { sql: "select pg_advisory_xact_lock($1::bigint)::text as locked", params: [lockKey] }
-  const present = await rowsOf(database, "select to_regclass('users') is not null as present")
-  const missing = present[0]?.["present"] !== true
+  const present = await rowsOf(database, "select (to_regclass('users') is not null)::text as present")
+  const missing = present[0]?.["present"] !== "true"
   await database.transaction(
     [lock, ...[...splitStatements(files.schema), ...splitStatements(files.seed)].map((sql) => ({ sql }))],
   )

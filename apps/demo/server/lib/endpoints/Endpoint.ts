@@ -49,7 +49,12 @@ interface Spec<Params extends Fields, Query extends Fields, Body extends Fields>
   ) => Promise<EndpointAnswer>
 }
 
-/** Declares an endpoint. Path, query and body are validated before `run` sees them. */
+/**
+ * Declares an endpoint. Path, query and body are validated before `run` sees them.
+ *
+ * Gotcha: name an `optional(…)` field in a constant first. Called inside the literal, it makes the compiler settle on the
+ * default `{}` for the whole record before it has looked at it.
+ */
 export const endpoint = <
   const Params extends Fields = {},
   const Query extends Fields = {},

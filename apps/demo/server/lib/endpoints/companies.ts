@@ -1,5 +1,5 @@
 /** Endpoints that read and write companies on the server. */
-import { rowsOf } from "../database/Database.ts"
+import { documents, documentsOf } from "../database/Database.ts"
 import { notFound } from "../http/HttpProblem.ts"
 import { optional, text, uuid } from "../http/validate.ts"
 import { created, endpoint, ok, type Endpoint } from "./Endpoint.ts"
@@ -17,6 +17,7 @@ export const slugOf = (name: string): string => {
 }
 
 const name = text(120)
+const optionalUuid = optional(uuid)
 
 export const companyEndpoints: ReadonlyArray<Endpoint> = [
   endpoint({
@@ -24,10 +25,10 @@ export const companyEndpoints: ReadonlyArray<Endpoint> = [
     path: "/companies",
     what: "Every company on the server, also those you do not belong to, with the ids of its members.",
     run: async ({ database }) => {
-      const rows = await rowsOf(
+      const rows = await documents(
         database,
-        `select c.id::text, c.name, c.slug, count(m.id)::int as members,
-                coalesce(jsonb_agg(m.user_id order by m.user_id) filter (where m.id is not null), '[]') as "memberIds"
+        `select jsonb_build_object('id', c.id, 'name', c.name, 'slug', c.slug, 'memberIds',
+                  coalesce(jsonb_agg(m.user_id order by m.user_id) filter (where m.id is not null), '[]')) as doc
            from companies c left join company_members m on m.company_id = c.id
           group by c.id order by c.name, c.id`,
       )
@@ -40,16 +41,16 @@ export const companyEndpoints: ReadonlyArray<Endpoint> = [
     what: "One company as the server holds it: members, groups, workspaces and the newest folders of each.",
     params: { companyId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(database, companyDetailSql, [params.companyId])
+      const [row] = await documents(database, companyDetailSql, [params.companyId])
       if (row === undefined) throw notFound("company", params.companyId)
-      return ok(row["company"])
+      return ok(row)
     },
   }),
   endpoint({
     method: "POST",
     path: "/companies",
     what: "Adds a company. Its owner (you, unless ownerId is given) becomes its first member.",
-    body: { name, ownerId: optional(uuid) },
+    body: { name, ownerId: optionalUuid },
     run: async ({ database, body, me }) => {
       const ownerId = body.ownerId ?? me()
       const [rows] = await database.transaction([
@@ -66,11 +67,11 @@ export const companyEndpoints: ReadonlyArray<Endpoint> = [
                   insert into company_members (company_id, user_id, role)
                   select id, owner_id, 'owner' from made
                 )
-                select to_jsonb(made) as row from made`,
+                select to_jsonb(made) as doc from made`,
           params: [body.name, slugOf(body.name), ownerId],
         },
       ])
-      const row = rows?.rows[0]?.["row"]
+      const [row] = documentsOf(rows)
       if (row === undefined) throw notFound("person", ownerId)
       return created(row)
     },
@@ -82,14 +83,14 @@ export const companyEndpoints: ReadonlyArray<Endpoint> = [
     params: { companyId: uuid },
     body: { name },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `update companies set name = $2::text, updated_at = now() where id = $1::uuid
-         returning to_jsonb(companies) as row`,
+         returning to_jsonb(companies) as doc`,
         [params.companyId, body.name],
       )
       if (row === undefined) throw notFound("company", params.companyId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -98,13 +99,13 @@ export const companyEndpoints: ReadonlyArray<Endpoint> = [
     what: "Removes a company with everything that belongs to it.",
     params: { companyId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
-        "delete from companies where id = $1::uuid returning to_jsonb(companies) as row",
+        "delete from companies where id = $1::uuid returning to_jsonb(companies) as doc",
         [params.companyId],
       )
       if (row === undefined) throw notFound("company", params.companyId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
 ]

@@ -3,7 +3,7 @@
 /** How many folders of a workspace the drawer lists; the rest is only counted. */
 export const listedFolders = 12
 
-/** `$1`: company id. One row with `company`, or none. */
+/** `$1`: company id. One document, or none. */
 export const companyDetailSql = `
 select jsonb_build_object(
   'id', c.id, 'name', c.name, 'slug', c.slug,
@@ -25,5 +25,5 @@ select jsonb_build_object(
                    order by f.position desc, f.id limit ${listedFolders}) f), '[]'))
       order by w.name, w.id)
       from workspaces w where w.company_id = c.id), '[]')
-) as company
+) as doc
 from companies c where c.id = $1::uuid`

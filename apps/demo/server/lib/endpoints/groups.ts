@@ -1,5 +1,5 @@
 /** Endpoints for groups of a company and who is in them. */
-import { rowsOf } from "../database/Database.ts"
+import { documents, documentsOf } from "../database/Database.ts"
 import { HttpProblem, notFound } from "../http/HttpProblem.ts"
 import { text, uuid } from "../http/validate.ts"
 import { created, endpoint, ok, type Endpoint } from "./Endpoint.ts"
@@ -14,14 +14,14 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
     params: { companyId: uuid },
     body: { name },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `insert into user_groups (company_id, name) select c.id, $2::text from companies c where c.id = $1::uuid
-         returning to_jsonb(user_groups) as row`,
+         returning to_jsonb(user_groups) as doc`,
         [params.companyId, body.name],
       )
       if (row === undefined) throw notFound("company", params.companyId)
-      return created(row["row"])
+      return created(row)
     },
   }),
   endpoint({
@@ -31,14 +31,14 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
     params: { groupId: uuid },
     body: { name },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `update user_groups set name = $2::text, updated_at = now() where id = $1::uuid
-         returning to_jsonb(user_groups) as row`,
+         returning to_jsonb(user_groups) as doc`,
         [params.groupId, body.name],
       )
       if (row === undefined) throw notFound("group", params.groupId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -47,13 +47,13 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
     what: "Removes a group.",
     params: { groupId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
-        "delete from user_groups where id = $1::uuid returning to_jsonb(user_groups) as row",
+        "delete from user_groups where id = $1::uuid returning to_jsonb(user_groups) as doc",
         [params.groupId],
       )
       if (row === undefined) throw notFound("group", params.groupId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -71,20 +71,20 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
                 select g.id, m.user_id from user_groups g join company_members m on m.company_id = g.company_id
                  where g.id = $1::uuid and m.user_id = $2::uuid
                 on conflict (group_id, user_id) do nothing
-                returning to_jsonb(user_group_members) as row`,
+                returning to_jsonb(user_group_members) as doc`,
           params: [params.groupId, body.userId],
         },
         {
-          sql: "select to_jsonb(m) as row from user_group_members m where group_id = $1::uuid and user_id = $2::uuid",
+          sql: "select to_jsonb(m) as doc from user_group_members m where group_id = $1::uuid and user_id = $2::uuid",
           params: [params.groupId, body.userId],
         },
       ])
       if (group?.rows.length === 0) throw notFound("group", params.groupId)
       if (person?.rows.length === 0) throw notFound("person", body.userId)
-      const made = inserted?.rows[0]
-      if (made !== undefined) return created(made["row"])
-      const row = existing?.rows[0]
-      if (row !== undefined) return ok(row["row"])
+      const [made] = documentsOf(inserted)
+      if (made !== undefined) return created(made)
+      const [row] = documentsOf(existing)
+      if (row !== undefined) return ok(row)
       throw new HttpProblem("conflict", "Only members of the company can be in its groups.", { field: "userId" })
     },
   }),
@@ -94,13 +94,13 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
     what: "Takes a person out of a group.",
     params: { groupMemberId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
-        "delete from user_group_members where id = $1::uuid returning to_jsonb(user_group_members) as row",
+        "delete from user_group_members where id = $1::uuid returning to_jsonb(user_group_members) as doc",
         [params.groupMemberId],
       )
       if (row === undefined) throw notFound("group member", params.groupMemberId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
 ]

@@ -2,13 +2,14 @@
  * Endpoints for members of a company, and for one's own membership: granting and revoking it is what makes a whole
  * subtree appear in or vanish from a browser. Leaving a company also leaves its groups, in the same transaction.
  */
-import { rowsOf, type Statement } from "../database/Database.ts"
+import { documents, documentsOf, type Database, type Statement } from "../database/Database.ts"
 import { HttpProblem, notFound } from "../http/HttpProblem.ts"
 import { oneOf, optional, text, uuid } from "../http/validate.ts"
-import type { Database } from "../database/Database.ts"
 import { created, endpoint, ok, type Endpoint, type EndpointAnswer } from "./Endpoint.ts"
 
-const role = oneOf("owner", "admin", "member")
+const optionalRole = optional(oneOf("owner", "admin", "member"))
+const optionalUuid = optional(uuid)
+const optionalName = optional(text(120))
 
 /** Adds a person to a company. Adding twice keeps the first membership and answers 200. */
 const addMember = async (
@@ -24,18 +25,18 @@ const addMember = async (
       sql: `insert into company_members (company_id, user_id, role)
             select c.id, u.id, $3::text from companies c, users u where c.id = $1::uuid and u.id = $2::uuid
             on conflict (company_id, user_id) do nothing
-            returning to_jsonb(company_members) as row`,
+            returning to_jsonb(company_members) as doc`,
       params: [companyId, userId, as],
     },
     {
-      sql: `select to_jsonb(m) as row from company_members m where m.company_id = $1::uuid and m.user_id = $2::uuid`,
+      sql: `select to_jsonb(m) as doc from company_members m where m.company_id = $1::uuid and m.user_id = $2::uuid`,
       params: [companyId, userId],
     },
   ])
   if (company?.rows.length === 0) throw notFound("company", companyId)
   if (person?.rows.length === 0) throw notFound("person", userId)
-  const made = inserted?.rows[0]
-  return made === undefined ? ok(existing?.rows[0]?.["row"]) : created(made["row"])
+  const [made] = documentsOf(inserted)
+  return made === undefined ? ok(documentsOf(existing)[0]) : created(made)
 }
 
 /** Deletes memberships that match `where` (over alias m), and those persons' places in that company's groups. */
@@ -45,7 +46,7 @@ const removeMembers = (where: string, params: Statement["params"]): ReadonlyArra
            where g.id = gm.group_id and g.company_id = m.company_id and gm.user_id = m.user_id and ${where}`,
     ...(params && { params }),
   },
-  { sql: `delete from company_members m where ${where} returning to_jsonb(m) as row`, ...(params && { params }) },
+  { sql: `delete from company_members m where ${where} returning to_jsonb(m) as doc`, ...(params && { params }) },
 ]
 
 export const memberEndpoints: ReadonlyArray<Endpoint> = [
@@ -54,7 +55,7 @@ export const memberEndpoints: ReadonlyArray<Endpoint> = [
     path: "/companies/:companyId/members",
     what: "Adds a person to a company. Answers 200 with the membership there was when they already belong.",
     params: { companyId: uuid },
-    body: { userId: uuid, role: optional(role) },
+    body: { userId: uuid, role: optionalRole },
     run: ({ database, params, body }) =>
       addMember(database, params.companyId, body.userId, body.role ?? "member"),
   }),
@@ -63,7 +64,7 @@ export const memberEndpoints: ReadonlyArray<Endpoint> = [
     path: "/members/:memberId",
     what: "Changes a member's role, or renames the person (everywhere), or both.",
     params: { memberId: uuid },
-    body: { name: optional(text(120)), role: optional(role) },
+    body: { name: optionalName, role: optionalRole },
     run: async ({ database, params, body }) => {
       if (body.name === undefined && body.role === undefined) {
         throw new HttpProblem("bad_request", "Give a name, a role, or both.", { field: "name" })
@@ -76,13 +77,13 @@ export const memberEndpoints: ReadonlyArray<Endpoint> = [
         },
         {
           sql: `update company_members set role = coalesce($2::text, role), updated_at = now() where id = $1::uuid
-                returning to_jsonb(company_members) as row`,
+                returning to_jsonb(company_members) as doc`,
           params: [params.memberId, body.role ?? null],
         },
       ])
-      const row = results[1]?.rows[0]
+      const [row] = documentsOf(results[1])
       if (row === undefined) throw notFound("member", params.memberId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -92,16 +93,16 @@ export const memberEndpoints: ReadonlyArray<Endpoint> = [
     params: { memberId: uuid },
     run: async ({ database, params }) => {
       const results = await database.transaction(removeMembers("m.id = $1::uuid", [params.memberId]))
-      const row = results.at(-1)?.rows[0]
+      const [row] = documentsOf(results.at(-1))
       if (row === undefined) throw notFound("member", params.memberId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
     method: "POST",
     path: "/memberships",
     what: "Grants a membership: yours, unless userId is given. Granting twice answers 200.",
-    body: { companyId: uuid, userId: optional(uuid), role: optional(role) },
+    body: { companyId: uuid, userId: optionalUuid, role: optionalRole },
     run: ({ database, body, me }) =>
       addMember(database, body.companyId, body.userId ?? me(), body.role ?? "member"),
   }),
@@ -110,26 +111,25 @@ export const memberEndpoints: ReadonlyArray<Endpoint> = [
     path: "/memberships/:companyId",
     what: "Revokes a membership: yours, unless ?userId= is given.",
     params: { companyId: uuid },
-    query: { userId: optional(uuid) },
+    query: { userId: optionalUuid },
     run: async ({ database, params, query, me }) => {
       const userId = query.userId ?? me()
       const results = await database.transaction(
         removeMembers("m.company_id = $1::uuid and m.user_id = $2::uuid", [params.companyId, userId]),
       )
-      const row = results.at(-1)?.rows[0]
+      const [row] = documentsOf(results.at(-1))
       if (row === undefined) throw notFound("membership in company", params.companyId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
 ]
 
 /** Everybody on the server, for pickers and the sign-in page. */
 export const listPeople = async (database: Database): Promise<unknown> =>
-  rowsOf(
+  documents(
     database,
-    `select u.id::text, u.name, u.email, u.avatar_url as "avatarUrl",
-            coalesce((select jsonb_agg(c.name order by c.name)
+    `select jsonb_build_object('id', u.id, 'name', u.name, 'email', u.email, 'companies', coalesce((select jsonb_agg(c.name order by c.name)
                         from company_members m join companies c on c.id = m.company_id
-                       where m.user_id = u.id), '[]') as companies
+                       where m.user_id = u.id), '[]')) as doc
        from users u where u.is_active order by u.created_at, u.id`,
   )

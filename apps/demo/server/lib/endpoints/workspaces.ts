@@ -1,11 +1,17 @@
 /** Endpoints for workspaces and their folders, the one that moves a folder and the one that inserts a thousand among them. */
-import { rowsOf } from "../database/Database.ts"
+import { documents, documentsOf } from "../database/Database.ts"
 import { HttpProblem, notFound } from "../http/HttpProblem.ts"
 import { integer, optional, text, uuid } from "../http/validate.ts"
 import { created, endpoint, ok, type Endpoint } from "./Endpoint.ts"
 
 const name = text(120)
+const optionalName = optional(name)
+const optionalDescription = optional(text(400))
+const optionalPosition = optional(integer(0, 1_000_000_000))
+const optionalUuid = optional(uuid)
+/** Most folders one request inserts. */
 const maxBulk = 10_000
+const optionalCount = optional(integer(1, maxBulk))
 
 export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
   endpoint({
@@ -13,17 +19,17 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
     path: "/companies/:companyId/workspaces",
     what: "Adds a workspace to a company.",
     params: { companyId: uuid },
-    body: { name, description: optional(text(400)) },
+    body: { name, description: optionalDescription },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `insert into workspaces (company_id, name, description)
          select c.id, $2::text, $3::text from companies c where c.id = $1::uuid
-         returning to_jsonb(workspaces) as row`,
+         returning to_jsonb(workspaces) as doc`,
         [params.companyId, body.name, body.description ?? null],
       )
       if (row === undefined) throw notFound("company", params.companyId)
-      return created(row["row"])
+      return created(row)
     },
   }),
   endpoint({
@@ -31,16 +37,16 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
     path: "/workspaces/:workspaceId",
     what: "Renames a workspace.",
     params: { workspaceId: uuid },
-    body: { name, description: optional(text(400)) },
+    body: { name, description: optionalDescription },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `update workspaces set name = $2::text, description = coalesce($3::text, description), updated_at = now()
-          where id = $1::uuid returning to_jsonb(workspaces) as row`,
+          where id = $1::uuid returning to_jsonb(workspaces) as doc`,
         [params.workspaceId, body.name, body.description ?? null],
       )
       if (row === undefined) throw notFound("workspace", params.workspaceId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -49,13 +55,13 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
     what: "Removes a workspace with its folders.",
     params: { workspaceId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
-        "delete from workspaces where id = $1::uuid returning to_jsonb(workspaces) as row",
+        "delete from workspaces where id = $1::uuid returning to_jsonb(workspaces) as doc",
         [params.workspaceId],
       )
       if (row === undefined) throw notFound("workspace", params.workspaceId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -63,19 +69,19 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
     path: "/workspaces/:workspaceId/folders",
     what: "Adds a folder to a workspace, at its end unless a position is given.",
     params: { workspaceId: uuid },
-    body: { name, position: optional(integer(0, 1_000_000_000)) },
+    body: { name, position: optionalPosition },
     run: async ({ database, params, body }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
         `insert into folders (workspace_id, name, position)
          select w.id, $2::text,
                 coalesce($3::int, (select coalesce(max(position), -1) + 1 from folders where workspace_id = w.id))
            from workspaces w where w.id = $1::uuid
-         returning to_jsonb(folders) as row`,
+         returning to_jsonb(folders) as doc`,
         [params.workspaceId, body.name, body.position ?? null],
       )
       if (row === undefined) throw notFound("workspace", params.workspaceId)
-      return created(row["row"])
+      return created(row)
     },
   }),
   endpoint({
@@ -83,7 +89,7 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
     path: "/workspaces/:workspaceId/folders/bulk",
     what: "Inserts many folders at once: 1,000 unless a count is given.",
     params: { workspaceId: uuid },
-    body: { count: optional(integer(1, maxBulk)) },
+    body: { count: optionalCount },
     run: async ({ database, params, body }) => {
       const [workspace, inserted] = await database.transaction([
         { sql: "select 1 as found from workspaces where id = $1::uuid", params: [params.workspaceId] },
@@ -95,12 +101,12 @@ export const workspaceEndpoints: ReadonlyArray<Endpoint> = [
                                      as base from workspaces where id = $1::uuid) w,
                          generate_series(1, $2::int) as n
                   returning 1)
-                select count(*)::int as inserted from made`,
+                select to_jsonb(count(*)) as doc from made`,
           params: [params.workspaceId, body.count ?? 1_000],
         },
       ])
       if (workspace?.rows.length === 0) throw notFound("workspace", params.workspaceId)
-      return created({ inserted: inserted?.rows[0]?.["inserted"] })
+      return created({ inserted: documentsOf(inserted)[0] })
     },
   }),
 ]
@@ -111,7 +117,7 @@ export const folderEndpoints: ReadonlyArray<Endpoint> = [
     path: "/folders/:folderId",
     what: "Renames a folder, moves it to another workspace (workspaceId), or gives it a position.",
     params: { folderId: uuid },
-    body: { name: optional(name), workspaceId: optional(uuid), position: optional(integer(0, 1_000_000_000)) },
+    body: { name: optionalName, workspaceId: optionalUuid, position: optionalPosition },
     run: async ({ database, params, body }) => {
       if (body.name === undefined && body.workspaceId === undefined && body.position === undefined) {
         throw new HttpProblem("bad_request", "Give a name, a workspaceId or a position.", { field: "name" })
@@ -123,14 +129,14 @@ export const folderEndpoints: ReadonlyArray<Endpoint> = [
           sql: `update folders set name = coalesce($2::text, name), workspace_id = coalesce($3::uuid, workspace_id),
                        position = coalesce($4::int, position), updated_at = now()
                  where id = $1::uuid and ($3::uuid is null or exists (select 1 from workspaces where id = $3::uuid))
-                returning to_jsonb(folders) as row`,
+                returning to_jsonb(folders) as doc`,
           params: [params.folderId, body.name ?? null, target, body.position ?? null],
         },
       ])
       if (target !== null && workspace?.rows.length === 0) throw notFound("workspace", target)
-      const row = updated?.rows[0]
+      const [row] = documentsOf(updated)
       if (row === undefined) throw notFound("folder", params.folderId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
   endpoint({
@@ -139,13 +145,13 @@ export const folderEndpoints: ReadonlyArray<Endpoint> = [
     what: "Removes a folder.",
     params: { folderId: uuid },
     run: async ({ database, params }) => {
-      const [row] = await rowsOf(
+      const [row] = await documents(
         database,
-        "delete from folders where id = $1::uuid returning to_jsonb(folders) as row",
+        "delete from folders where id = $1::uuid returning to_jsonb(folders) as doc",
         [params.folderId],
       )
       if (row === undefined) throw notFound("folder", params.folderId)
-      return ok(row["row"])
+      return ok(row)
     },
   }),
 ]
