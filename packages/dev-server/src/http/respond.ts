@@ -57,15 +57,20 @@ export const json = (
   headers: Record<string, string>,
 ): HttpServerResponse.HttpServerResponse => {
   const isCacheable = exchange.method === "GET" || exchange.method === "HEAD"
-  const cache = isCacheable ? {} : { [Header.cacheControl]: "no-cache" }
+  const surrogate = isCacheable && headers[Header.cacheControl] === cacheControl.none
   return HttpServerResponse.text(body, {
     status,
     contentType: jsonType,
-    headers: { ...common(exchange), ...headers, ...cache },
+    headers: {
+      ...common(exchange),
+      ...headers,
+      ...(isCacheable ? {} : { [Header.cacheControl]: "no-cache" }),
+      ...(surrogate ? { "surrogate-control": "no-store" } : {}),
+    },
   })
 }
 
-const errorHeaders = { [Header.cacheControl]: cacheControl.none, "surrogate-control": "no-store" }
+const errorHeaders = { [Header.cacheControl]: cacheControl.none }
 
 /** 400 with `errors` by field. */
 export const invalid = (exchange: Exchange, errors: FieldErrors): HttpServerResponse.HttpServerResponse =>

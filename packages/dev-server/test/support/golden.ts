@@ -184,7 +184,7 @@ const queryText = (query: Request["query"]): string => {
 }
 
 /** Our own date, connection and keep-alive headers say nothing about the protocol. */
-const transportHeaders = new Set(["date", "keep-alive", "connection", "surrogate-control"])
+const transportHeaders = new Set(["date", "keep-alive", "connection"])
 
 const exchange = async (url: string, request: Request, fill: (text: string) => string) => {
   const body = request.body === undefined || request.body === null ? undefined : typeof request.body === "string" ? request.body : JSON.stringify(request.body)
@@ -204,7 +204,8 @@ export const withoutDeviations = (scenario: Scenario): Scenario =>
     if (value === "true" && key !== "live") return "t"
     if (value === "false") return "f"
     if (key === "global_last_seen_lsn") return "1"
-    if (key === "surrogate-control") return undefined
+    // How long an answer took depends on this machine; whether it waited shows in has-data, etag and body.
+    if (key === "elapsed") return "some time"
     if (key === "access-control-expose-headers" && typeof value === "string") return value.replace("electric-snapshot,", "")
     return value
   }) as Scenario
