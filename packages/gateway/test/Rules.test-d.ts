@@ -1,5 +1,5 @@
 /** Type tests, checked by the type checker and never run: rules know their node's bindings. */
-import { graph } from "../../engine/examples/workspaces.graph.ts"
+import type { graph } from "../../engine/examples/workspaces.graph.ts"
 import type { BindingNameOf, Rules } from "../src/index.ts"
 
 type Equals<Left, Right> =
