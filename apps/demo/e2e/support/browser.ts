@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs"
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core"
-import { expect } from "vitest"
+import { expect, vi } from "vitest"
 
 /** Bounds of waits, in milliseconds. Generous: machines that run tests are slow and busy. */
 export const within = { start: 90_000, sync: 45_000, ui: 20_000 } as const
@@ -61,12 +61,21 @@ export const signIn = async (page: Page, userId: string): Promise<void> => {
   await page.getByTestId("sync-status").first().waitFor({ timeout: within.start })
 }
 
+/** Waits until `read` answers `wanted`; unlike `expect.poll` it may be used in hooks, too. Fails with the last difference. */
+export const until = async (
+  read: () => Promise<unknown>,
+  wanted: unknown,
+  timeout: number,
+): Promise<void> => {
+  await vi.waitFor(async () => expect(await read()).toEqual(wanted), { timeout, interval: 100 })
+}
+
 /** The graph's roll-up as the page shows it; null while there is none. */
 export const shownState = (page: Page): Promise<string | null> =>
   page.evaluate(() => document.querySelector("[data-testid=sync-status]")?.getAttribute("data-state") ?? null)
 
 export const untilState = (page: Page, state: string, timeout: number = within.sync): Promise<void> =>
-  expect.poll(() => shownState(page), { timeout, interval: 100 }).toBe(state)
+  until(() => shownState(page), state, timeout)
 
 /** SQL against the Postgres in this page. */
 export const query = (

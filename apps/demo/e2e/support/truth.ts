@@ -3,9 +3,8 @@
  * text. Answers with differences in words, so that a failing wait says what is missing where.
  */
 import type { Page } from "playwright-core"
-import { expect } from "vitest"
 import { graph } from "../../shared/graph.ts"
-import { query, within } from "./browser.ts"
+import { query, until, within } from "./browser.ts"
 
 type Row = Readonly<Record<string, string | null>>
 
@@ -111,4 +110,4 @@ export const untilEqual = (
   base: string,
   userId: string,
   timeout: number = within.sync,
-): Promise<void> => expect.poll(() => differences(page, base, userId), { timeout, interval: 200 }).toEqual([])
+): Promise<void> => until(() => differences(page, base, userId), [], timeout)
