@@ -99,7 +99,10 @@ const measureParts = async (entry: string) => {
     measureBytes("worker beside PGlite and pglite-sync", ownScripts[0]!.contents),
     measureBytes("page half beside PGlite's worker client", ownScripts[1]!.contents),
   ])
-  return { parts, ownEvals: ownScripts.map((script) => countEvals(script.text)).reduce((sum, count) => sum + count, 0) }
+  return {
+    parts,
+    ownEvals: ownScripts.map((script) => countEvals(script.text)).reduce((sum, count) => sum + count, 0),
+  }
 }
 
 const checkBudgets = (report: BundleReport): void => {
@@ -125,10 +128,17 @@ export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleR
   const started = performance.now()
   const outdir = resolve(options.outdir ?? join(packageDir, "dist/bundle"))
   const entry = resolve(options.entry ?? join(packageDir, "src/host/main.ts"))
-  const result = await build({ ...common, sourcemap: "linked", entryPoints: { "pglite.bundle": entry }, outdir })
+  const result = await build({
+    ...common,
+    sourcemap: "linked",
+    entryPoints: { "pglite.bundle": entry },
+    outdir,
+  })
   const leftovers = leftoverImports(result)
   if (leftovers.length > 0) {
-    throw new Error(`The worker bundle still imports ${[...new Set(leftovers)].join(", ")}: it would not start in a browser.`)
+    throw new Error(
+      `The worker bundle still imports ${[...new Set(leftovers)].join(", ")}: it would not start in a browser.`,
+    )
   }
   await mkdir(outdir, { recursive: true })
   await Promise.all([
@@ -142,7 +152,8 @@ export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleR
     Promise.all(["pglite.bundle.js", ...assets].map((file) => measureFile(join(outdir, file)))),
     measureParts(entry),
   ])
-  if (ownEvals > 0) throw new Error(`Own code evaluates text as a program in ${ownEvals} place(s): a strict CSP forbids it.`)
+  if (ownEvals > 0)
+    throw new Error(`Own code evaluates text as a program in ${ownEvals} place(s): a strict CSP forbids it.`)
   const full = { ...report, files, parts, millis: Math.round(performance.now() - started) }
   if (options.entry === undefined) checkBudgets(full)
   return full
@@ -178,7 +189,9 @@ const run = async (args: ReadonlyArray<string>): Promise<void> => {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   run(process.argv.slice(2)).catch((error: unknown) => {
-    process.stderr.write(`build:worker failed: ${error instanceof Error ? error.message : String(error)}\n${usage}`)
+    process.stderr.write(
+      `build:worker failed: ${error instanceof Error ? error.message : String(error)}\n${usage}`,
+    )
     process.exitCode = 1
   })
 }

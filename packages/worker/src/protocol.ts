@@ -67,7 +67,12 @@ export type CallOutcome =
 /** Leader to one tab. */
 export type Answer =
   | LeaderState
-  | { readonly type: "result"; readonly epoch: string; readonly callId: number; readonly outcome: CallOutcome }
+  | {
+      readonly type: "result"
+      readonly epoch: string
+      readonly callId: number
+      readonly outcome: CallOutcome
+    }
 
 /** Any tab to the leader. A leader ignores tabs that have not said hello to it. */
 export type TabMessage =

@@ -141,7 +141,13 @@ describe("LeaderLink", () => {
     assert.deepEqual(commits, [])
     second.say({ type: "phase", epoch: "e2", phase: ready })
     await settle()
-    assert.deepEqual(second.heard.at(-1), { type: "call", tabId: "tab", callId: 1, name: "refetch", args: ["company-1"] })
+    assert.deepEqual(second.heard.at(-1), {
+      type: "call",
+      tabId: "tab",
+      callId: 1,
+      name: "refetch",
+      args: ["company-1"],
+    })
     assert.deepEqual(commits, [["folders", "groups"]])
     second.answer(1, true)
     assert.equal(await answer, true)
@@ -259,7 +265,13 @@ describe("LeaderLink", () => {
     const second = makeLeader(wires, "e2")
     second.announce(ready)
     await settle()
-    assert.deepEqual(second.heard.at(-1), { type: "call", tabId: "tab", callId: 1, name: "pause", args: ["manual"] })
+    assert.deepEqual(second.heard.at(-1), {
+      type: "call",
+      tabId: "tab",
+      callId: 1,
+      name: "pause",
+      args: ["manual"],
+    })
   })
 
   it("ends every open call and sends nothing more once it is closed", async () => {

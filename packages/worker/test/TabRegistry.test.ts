@@ -23,8 +23,19 @@ describe("TabRegistry", () => {
   })
 
   it("takes a repeated hello as the tab's whole demand, and touches only the difference", () => {
-    const tabs = play([hello("a", [[1, "folders"], [2, "groups"]])])
-    const step = receive(tabs, hello("a", [[2, "groups"], [3, "people"]]))
+    const tabs = play([
+      hello("a", [
+        [1, "folders"],
+        [2, "groups"],
+      ]),
+    ])
+    const step = receive(
+      tabs,
+      hello("a", [
+        [2, "groups"],
+        [3, "people"],
+      ]),
+    )
     assert.deepEqual(step.actions, [
       { type: "release", lease: "a/1" },
       { type: "acquire", lease: "a/3", request: { node: "people" } },

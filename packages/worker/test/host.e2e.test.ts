@@ -99,7 +99,9 @@ describe("the host in Chromium", () => {
   const untilReady = (tab: Tab): Promise<void> =>
     expect.poll(() => phase(tab), { timeout: within.start, interval: 100 }).toEqual({ phase: "ready" })
   const untilFailed = (tab: Tab): Promise<void> =>
-    expect.poll(async () => (await phase(tab))?.phase, { timeout: within.start, interval: 100 }).toBe("failed")
+    expect
+      .poll(async () => (await phase(tab))?.phase, { timeout: within.start, interval: 100 })
+      .toBe("failed")
   const state = ({ page }: Tab): Promise<string | undefined> =>
     page.evaluate(() => window.testPage.client?.status?.state)
   const untilLive = (tab: Tab): Promise<void> =>
@@ -118,17 +120,19 @@ describe("the host in Chromium", () => {
       const answer = await query(tab, `select to_jsonb(t) as row from "${table}" t`)
       found[table] = answer
         .map(({ row }) =>
-          JSON.stringify(Object.fromEntries(Object.entries(row as object).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+          JSON.stringify(
+            Object.fromEntries(Object.entries(row as object).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+          ),
         )
         .toSorted()
     }
     return found
   }
   const call = ({ page }: Tab, name: keyof EngineCalls, ...args: ReadonlyArray<unknown>): Promise<unknown> =>
-    page.evaluate(
-      ([command, values]) => window.testPage.client!.call(command, ...(values as [never])),
-      [name, args] as const,
-    )
+    page.evaluate(([command, values]) => window.testPage.client!.call(command, ...(values as [never])), [
+      name,
+      args,
+    ] as const)
   const leases = ({ page }: Tab, key: string): Promise<number | undefined> =>
     page.evaluate((wanted) => window.testPage.client?.status?.instances[wanted]?.leases, key)
   const acquire = ({ page }: Tab, node: string): Promise<void> =>
@@ -146,9 +150,12 @@ describe("the host in Chromium", () => {
     assert.deepEqual(phases.at(-1), { phase: "ready" })
     await db.query("update companies set name = name || ' Ltd' where id = $1", [company(1)])
     await expect
-      .poll(async () => (await query(tab, `select name from companies where id = '${company(1)}'`))[0]?.["name"], {
-        timeout: within.sync,
-      })
+      .poll(
+        async () => (await query(tab, `select name from companies where id = '${company(1)}'`))[0]?.["name"],
+        {
+          timeout: within.sync,
+        },
+      )
       .toMatch(/ Ltd$/)
     assert.deepEqual(tab.errors, [])
     const before = await expected()
@@ -213,7 +220,7 @@ describe("the host in Chromium", () => {
     assert.isTrue(site.shapeRequests.has("b"))
   })
 
-  it("ends the leases of a tab that is closed", async () => {
+  it("ends the leases of a tab that is closed, and leaves no row after a wipe", async () => {
     const first = await openReady("a")
     await untilLive(first)
     const second = await openReady("b")
@@ -223,6 +230,9 @@ describe("the host in Chromium", () => {
     await expect.poll(() => leases(first, key), { timeout: within.sync }).toBe(2)
     await second.page.close()
     await expect.poll(() => leases(first, key), { timeout: within.sync }).toBe(1)
+    assert.isTrue(await call(first, "wipe"))
+    const left = Object.values(await rows(first)).flat()
+    assert.deepEqual(left, [])
   })
 
   it("closes: the phase says so, open commands end by name, and the next client of the page finds the data", async () => {
@@ -247,7 +257,10 @@ describe("the host in Chromium", () => {
     const missing = await open("a")
     await start(missing, { workerUrl: "/workers/nowhere.js" })
     await untilFailed(missing)
-    assert.match(JSON.stringify(await phase(missing)), /workers\/nowhere\.js did not start: the server answered 404.*build:worker/)
+    assert.match(
+      JSON.stringify(await phase(missing)),
+      /workers\/nowhere\.js did not start: the server answered 404.*build:worker/,
+    )
     const html = await open("b")
     await start(html, { workerUrl: "/elsewhere/pglite.bundle.js" })
     await untilFailed(html)
@@ -264,7 +277,10 @@ describe("the host in Chromium", () => {
 
   it("says what is wrong with a graph, a setting and a database, each by name", async () => {
     const graph = await open("a")
-    await start(graph, { dataDir: "memory://", graph: { name: "broken", params: {}, tables: {}, nodes: { n: { id: "n" } } } })
+    await start(graph, {
+      dataDir: "memory://",
+      graph: { name: "broken", params: {}, tables: {}, nodes: { n: { id: "n" } } },
+    })
     await untilFailed(graph)
     assert.match(JSON.stringify(await phase(graph)), /graph handed to the worker is not valid/)
     const setting = await open("b")

@@ -18,7 +18,9 @@ describe("retryFlush", () => {
 
   it("gives the failure back when it lasts", async () => {
     const target = failing(99)
-    const error = await retryFlush(target.flush, { retries: 2, delayMillis: 1 }).catch((cause: unknown) => cause)
+    const error = await retryFlush(target.flush, { retries: 2, delayMillis: 1 }).catch(
+      (cause: unknown) => cause,
+    )
     assert.instanceOf(error, Error)
     assert.equal(target.count(), 3)
   })

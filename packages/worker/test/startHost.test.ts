@@ -35,7 +35,12 @@ describe("startHost", () => {
     engine: () => Layer.succeed(Engine, engine.service),
     ...more,
   })
-  const lead = (tabId: string, epoch: string, more: Partial<HostParts> = {}, own: HostSettings = settings) => {
+  const lead = (
+    tabId: string,
+    epoch: string,
+    more: Partial<HostParts> = {},
+    own: HostSettings = settings,
+  ) => {
     const host = startHost({ tabId, settings: own }, parts(more), wires.environment, epoch)
     hosts.push(host)
     return host
@@ -189,15 +194,32 @@ describe("startHost", () => {
         store: () =>
           Layer.effect(
             LocalStore,
-            Effect.fail(new StoreError({ operation: "migrate", kind: "schema", cause: new Error("no type x") })),
+            Effect.fail(
+              new StoreError({ operation: "migrate", kind: "schema", cause: new Error("no type x") }),
+            ),
           ),
       },
       {},
       /local store failed in migrate \(schema\): no type x/,
     ],
-    ["an engine that dies", { engine: () => Layer.effect(Engine, Effect.die(new Error("defect"))) }, {}, /defect/],
-    ["a graph that is not one", {}, { graph: { name: 3 } as never }, /graph handed to the worker is not valid/],
-    ["a setting that does not exist", {}, { config: { maxConections: 3 } }, /maxConections = 3.*Known names: maxConnections/],
+    [
+      "an engine that dies",
+      { engine: () => Layer.effect(Engine, Effect.die(new Error("defect"))) },
+      {},
+      /defect/,
+    ],
+    [
+      "a graph that is not one",
+      {},
+      { graph: { name: 3 } as never },
+      /graph handed to the worker is not valid/,
+    ],
+    [
+      "a setting that does not exist",
+      {},
+      { config: { maxConections: 3 } },
+      /maxConections = 3.*Known names: maxConnections/,
+    ],
   ]
   for (const [what, broken, change, message] of failures) {
     it(`tells every tab, early or late, of ${what}`, async () => {
@@ -209,7 +231,9 @@ describe("startHost", () => {
         assert.equal(early.link.phase.phase, "failed")
         assert.match(JSON.stringify(early.link.phase), message)
       }
-      const said = wires.posted.map((entry) => JSON.stringify(entry.message)).filter((text) => text.includes("failed"))
+      const said = wires.posted
+        .map((entry) => JSON.stringify(entry.message))
+        .filter((text) => text.includes("failed"))
       assert.match(said[0] ?? "", message)
       if (early === null) return
       const late = page("b", own)

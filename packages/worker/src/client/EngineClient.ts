@@ -46,9 +46,11 @@ const defaultStartTimeoutMillis = 60_000
 const defaultCallTimeoutMillis = 30_000
 const defaultQueryTimeoutMillis = 30_000
 
-const noPage = "createEngineClient needs a browser page: call it in the browser only, not while rendering on a server."
+const noPage =
+  "createEngineClient needs a browser page: call it in the browser only, not while rendering on a server."
 
-const noLocks = "Web Locks are missing. They need a secure context: serve the page by https, or from localhost."
+const noLocks =
+  "Web Locks are missing. They need a secure context: serve the page by https, or from localhost."
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

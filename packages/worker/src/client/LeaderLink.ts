@@ -176,7 +176,8 @@ export class LeaderLink {
   #meet(leader: LeaderState): void {
     if (this.#pastEpochs.has(leader.epoch)) return
     if (leader.version !== protocolVersion) return this.fail(versionMismatch)
-    if (leader.fingerprint !== this.#options.fingerprint) return this.fail(fingerprintMismatch(this.#options.name))
+    if (leader.fingerprint !== this.#options.fingerprint)
+      return this.fail(fingerprintMismatch(this.#options.name))
     if (leader.epoch !== this.#epoch) {
       if (this.#epoch !== null) {
         this.#pastEpochs.add(this.#epoch)

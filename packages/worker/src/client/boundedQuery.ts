@@ -54,7 +54,9 @@ export const boundedQuery = async <Row>(
   const timer = setTimeout(
     () =>
       timeout.abort(
-        new HostUnavailable(`The local database did not answer within ${options.timeoutMillis} ms: ${sql.slice(0, 200)}`),
+        new HostUnavailable(
+          `The local database did not answer within ${options.timeoutMillis} ms: ${sql.slice(0, 200)}`,
+        ),
       ),
     options.timeoutMillis,
   )
@@ -71,5 +73,7 @@ export const boundedQuery = async <Row>(
   } finally {
     clearTimeout(timer)
   }
-  throw new HostUnavailable(`The leader changed ${maxLeaderChanges} times during one read: ${sql.slice(0, 200)}`)
+  throw new HostUnavailable(
+    `The leader changed ${maxLeaderChanges} times during one read: ${sql.slice(0, 200)}`,
+  )
 }

@@ -3,7 +3,14 @@
  * from the settings. The only file that knows which adapters the browser uses. Used by `startHost`.
  */
 import type { PGlite } from "@electric-sql/pglite"
-import { defaultEngineConfig, Engine, EngineConfig, HostSignals, type LocalStore, type StoreError } from "@espalier/engine"
+import {
+  defaultEngineConfig,
+  Engine,
+  EngineConfig,
+  HostSignals,
+  type LocalStore,
+  type StoreError,
+} from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
 import type { Graph } from "@espalier/engine/graph"
 import { PgliteLocalStore } from "@espalier/engine/pglite"
@@ -24,7 +31,10 @@ export const hostSignals: Layer.Layer<HostSignals, never, HostEnvironment | TabS
     const environment = yield* HostEnvironment
     const tabs = yield* TabServer
     return HostSignals.of({
-      changes: Stream.zipLatestWith(environment.online, tabs.visible, (online, visible) => ({ online, visible })),
+      changes: Stream.zipLatestWith(environment.online, tabs.visible, (online, visible) => ({
+        online,
+        visible,
+      })),
     })
   }),
 )

@@ -42,10 +42,13 @@ const leaseKey = (tabId: string, leaseId: number): string => `${tabId}/${leaseId
 const withTab = (tabs: Tabs, tabId: string, tab: Tab): Tabs => new Map(tabs).set(tabId, tab)
 
 /** Whether any tab can be seen. With no tab known yet, yes: a starting page is usually looked at. */
-export const anyVisible = (tabs: Tabs): boolean => tabs.size === 0 || [...tabs.values()].some((tab) => tab.visible)
+export const anyVisible = (tabs: Tabs): boolean =>
+  tabs.size === 0 || [...tabs.values()].some((tab) => tab.visible)
 
 /** Every lease held, for an engine that has just started. */
-export const heldLeases = (tabs: Tabs): ReadonlyArray<{ readonly lease: string; readonly request: LeaseRequest }> =>
+export const heldLeases = (
+  tabs: Tabs,
+): ReadonlyArray<{ readonly lease: string; readonly request: LeaseRequest }> =>
   [...tabs].flatMap(([tabId, tab]) =>
     [...tab.leases].map(([leaseId, request]) => ({ lease: leaseKey(tabId, leaseId), request })),
   )
@@ -56,9 +59,10 @@ export const endTab = (tabs: Tabs, tabId: string): Step => {
   if (tab === undefined) return { tabs, actions: [] }
   const rest = new Map(tabs)
   rest.delete(tabId)
-  const releases = [...tab.leases.keys()].map(
-    (leaseId): TabAction => ({ type: "release", lease: leaseKey(tabId, leaseId) }),
-  )
+  const releases = [...tab.leases.keys()].map((leaseId): TabAction => ({
+    type: "release",
+    lease: leaseKey(tabId, leaseId),
+  }))
   return { tabs: rest, actions: [...releases, { type: "forget", tabId }] }
 }
 
@@ -89,7 +93,9 @@ export const receive = (tabs: Tabs, message: TabMessage): Step => {
       const leases = new Map(tab.leases).set(message.leaseId, message.request)
       return {
         tabs: withTab(tabs, message.tabId, { ...tab, leases }),
-        actions: [{ type: "acquire", lease: leaseKey(message.tabId, message.leaseId), request: message.request }],
+        actions: [
+          { type: "acquire", lease: leaseKey(message.tabId, message.leaseId), request: message.request },
+        ],
       }
     }
     case "release": {

@@ -31,7 +31,7 @@ import {
 } from "../protocol.ts"
 import { runCall, type CallTarget } from "./calls.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
-import { anyVisible, endTab, heldLeases, noTabs, receive, type Step, type TabAction } from "./TabRegistry.ts"
+import { anyVisible, endTab, heldLeases, noTabs, receive, type TabAction, type Tabs } from "./TabRegistry.ts"
 
 /** A status is broadcast at most this often; between two, only the newest is kept. The engine has a pace of its own. */
 const statusIntervalMillis = 25
@@ -50,146 +50,178 @@ export class TabServer extends Context.Service<
   }
 >()("@espalier/worker/host/TabServer") {
   /** Announces this leader under a fresh epoch as soon as it is built. */
-  static readonly layer = (
-    meta: HostMeta,
-    epoch: string,
-  ): Layer.Layer<TabServer, never, HostEnvironment> => Layer.effect(TabServer, make(meta, epoch))
+  static readonly layer = (meta: HostMeta, epoch: string): Layer.Layer<TabServer, never, HostEnvironment> =>
+    Layer.effect(TabServer, make(meta, epoch))
 }
 
-/** What changes while the server runs. Touched by the inbox fiber and by the host's start, never at the same time (no await in between). */
+/** Everything one server holds. Its mutable fields are written by the inbox fiber and by the host's start, never across an await. */
 interface Desk {
-  tabs: Step["tabs"]
+  readonly meta: HostMeta
+  readonly epoch: string
+  readonly environment: HostEnvironment["Service"]
+  /** The server's own: calls and broadcasts run in it. */
+  readonly scope: Scope.Scope
+  readonly inbox: Queue.Queue<Inbound>
+  /** By tab: the wait for its lock. */
+  readonly watches: FiberMap.FiberMap<string>
+  /** By lease: the engine's lease, held while the fiber runs. */
+  readonly leases: FiberMap.FiberMap<string>
+  readonly visible: SubscriptionRef.SubscriptionRef<boolean>
+  readonly announcements: Channel<never, Announcement>
+  readonly answers: Map<string, Channel<never, Answer>>
+  tabs: Tabs
   phase: HostPhase
   status: EngineStatus | null
   target: CallTarget | null
-  readonly answers: Map<string, Channel<never, Answer>>
 }
 
-const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
+const leaderState = (desk: Desk): LeaderState => ({
+  type: "leader",
+  version: protocolVersion,
+  epoch: desk.epoch,
+  tabId: desk.meta.tabId,
+  fingerprint: fingerprint(desk.meta.settings),
+  phase: desk.phase,
+  status: desk.status,
+})
+
+const answer = (desk: Desk, tabId: string, message: Answer): void => desk.answers.get(tabId)?.post(message)
+
+/** Before the engine runs, a lease is only written down; `serve` acquires what was. */
+const acquire = (desk: Desk, lease: string, request: LeaseRequest): Effect.Effect<unknown> =>
+  desk.target === null
+    ? Effect.void
+    : FiberMap.run(
+        desk.leases,
+        lease,
+        Effect.scoped(Effect.andThen(desk.target.engine.acquire(request), Effect.never)),
+        { onlyIfMissing: true },
+      )
+
+const call = (desk: Desk, action: TabAction & { readonly type: "call" }): Effect.Effect<unknown> => {
+  const { tabId, callId } = action
+  const reply = (outcome: CallOutcome): void =>
+    answer(desk, tabId, { type: "result", epoch: desk.epoch, callId, outcome })
+  return Effect.forkIn(Effect.map(runCall(desk.target, action.name, action.args), reply), desk.scope)
+}
+
+const watch = (desk: Desk, tabId: string): Effect.Effect<unknown> => {
+  const { name } = desk.meta.settings
+  desk.answers.set(
+    tabId,
+    desk.environment.open(tabChannel(name, tabId), () => undefined),
+  )
+  return FiberMap.run(
+    desk.watches,
+    tabId,
+    Effect.andThen(desk.environment.lockReleased(tabLock(name, tabId)), () =>
+      Queue.offer(desk.inbox, { type: "gone", tabId }),
+    ),
+  )
+}
+
+const act = (desk: Desk, action: TabAction): Effect.Effect<unknown> => {
+  switch (action.type) {
+    case "watch":
+      return watch(desk, action.tabId)
+    case "welcome":
+      return Effect.sync(() => answer(desk, action.tabId, leaderState(desk)))
+    case "forget":
+      desk.answers.get(action.tabId)?.close()
+      desk.answers.delete(action.tabId)
+      return FiberMap.remove(desk.watches, action.tabId)
+    case "acquire":
+      return acquire(desk, action.lease, action.request)
+    case "release":
+      return FiberMap.remove(desk.leases, action.lease)
+    case "call":
+      return call(desk, action)
+  }
+}
+
+const take = Effect.fnUntraced(function* (desk: Desk, message: Inbound) {
+  const step = message.type === "gone" ? endTab(desk.tabs, message.tabId) : receive(desk.tabs, message)
+  desk.tabs = step.tabs
+  yield* Effect.forEach(step.actions, (action) => act(desk, action), { discard: true })
+  yield* SubscriptionRef.set(desk.visible, anyVisible(desk.tabs))
+})
+
+const broadcastStatus = (desk: Desk, status: EngineStatus): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    desk.status = status
+    desk.announcements.post({ type: "status", epoch: desk.epoch, status })
+    return Effect.sleep(statusIntervalMillis)
+  })
+
+const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> =>
+  Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
+
+const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
+  desk.target = { engine, pauses: new Set() }
+  yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
+    discard: true,
+  })
+  yield* engine.commits.pipe(
+    Stream.runForEach((notice) => broadcastCommit(desk, notice)),
+    Effect.forkIn(desk.scope, { startImmediately: true }),
+  )
+  yield* engine.statusChanges.pipe(
+    Stream.buffer({ capacity: 1, strategy: "sliding" }),
+    Stream.runForEach((status) => broadcastStatus(desk, status)),
+    Effect.forkIn(desk.scope),
+  )
+})
+
+const setPhase = (desk: Desk, phase: HostPhase): Effect.Effect<void> =>
+  Effect.sync(() => {
+    desk.phase = phase
+    desk.announcements.post({ type: "phase", epoch: desk.epoch, phase })
+  })
+
+const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const environment = yield* HostEnvironment
-  const scope = yield* Scope.Scope
+  const inbox = yield* Queue.unbounded<Inbound>()
   const { name } = meta.settings
+  const requests = environment.open<TabMessage, never>(leaderChannel(name), (message) => {
+    Queue.offerUnsafe(inbox, message)
+  })
   const desk: Desk = {
+    meta,
+    epoch,
+    environment,
+    scope: yield* Scope.Scope,
+    inbox,
+    watches: yield* FiberMap.make<string>(),
+    leases: yield* FiberMap.make<string>(),
+    visible: yield* SubscriptionRef.make(true),
+    announcements: environment.open<never, Announcement>(announcementChannel(name), () => undefined),
+    answers: new Map(),
     tabs: noTabs,
     phase: { phase: "starting", step: "worker" },
     status: null,
     target: null,
-    answers: new Map(),
   }
-  const visible = yield* SubscriptionRef.make(true)
-  const inbox = yield* Queue.unbounded<Inbound>()
-  const watches = yield* FiberMap.make<string>()
-  const leases = yield* FiberMap.make<string>()
-
-  const announcements = environment.open<never, Announcement>(announcementChannel(name), () => undefined)
-  const requests = environment.open<TabMessage, never>(leaderChannel(name), (message) => {
-    Queue.offerUnsafe(inbox, message)
-  })
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      announcements.close()
       requests.close()
+      desk.announcements.close()
       for (const channel of desk.answers.values()) channel.close()
     }),
   )
+  return desk
+})
 
-  const leaderState = (): LeaderState => ({
-    type: "leader",
-    version: protocolVersion,
-    epoch,
-    tabId: meta.tabId,
-    fingerprint: fingerprint(meta.settings),
-    phase: desk.phase,
-    status: desk.status,
-  })
-
-  const answer = (tabId: string, message: Answer): void => desk.answers.get(tabId)?.post(message)
-
-  const acquire = (lease: string, request: LeaseRequest) =>
-    desk.target === null
-      ? Effect.void
-      : FiberMap.run(
-          leases,
-          lease,
-          Effect.scoped(Effect.andThen(desk.target.engine.acquire(request), Effect.never)),
-          { onlyIfMissing: true },
-        )
-
-  const call = (action: TabAction & { readonly type: "call" }) => {
-    const { tabId, callId } = action
-    const reply = (outcome: CallOutcome): void => answer(tabId, { type: "result", epoch, callId, outcome })
-    return Effect.forkIn(
-      Effect.map(runCall(desk.target, action.name, action.args), reply),
-      scope,
-    )
-  }
-
-  const act = (action: TabAction): Effect.Effect<unknown> => {
-    switch (action.type) {
-      case "watch":
-        desk.answers.set(action.tabId, environment.open(tabChannel(name, action.tabId), () => undefined))
-        return FiberMap.run(
-          watches,
-          action.tabId,
-          Effect.andThen(environment.lockReleased(tabLock(name, action.tabId)), () =>
-            Queue.offer(inbox, { type: "gone", tabId: action.tabId }),
-          ),
-        )
-      case "welcome":
-        return Effect.sync(() => answer(action.tabId, leaderState()))
-      case "forget":
-        desk.answers.get(action.tabId)?.close()
-        desk.answers.delete(action.tabId)
-        return FiberMap.remove(watches, action.tabId)
-      case "acquire":
-        return acquire(action.lease, action.request)
-      case "release":
-        return FiberMap.remove(leases, action.lease)
-      case "call":
-        return call(action)
-    }
-  }
-
-  const take = Effect.fnUntraced(function* (message: Inbound) {
-    const step = message.type === "gone" ? endTab(desk.tabs, message.tabId) : receive(desk.tabs, message)
-    desk.tabs = step.tabs
-    yield* Effect.forEach(step.actions, act, { discard: true })
-    yield* SubscriptionRef.set(visible, anyVisible(desk.tabs))
-  })
-
-  const broadcastStatus = (status: EngineStatus) =>
-    Effect.andThen(
-      Effect.sync(() => {
-        desk.status = status
-        announcements.post({ type: "status", epoch, status })
-      }),
-      Effect.sleep(statusIntervalMillis),
-    )
-
-  const broadcastCommit = (notice: CommitNotice) =>
-    Effect.sync(() => announcements.post({ type: "commit", epoch, notice }))
-
-  const serve = Effect.fnUntraced(function* (engine: Engine["Service"]) {
-    desk.target = { engine, pauses: new Set() }
-    yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(lease, request), { discard: true })
-    yield* engine.commits.pipe(Stream.runForEach(broadcastCommit), Effect.forkIn(scope, { startImmediately: true }))
-    yield* engine.statusChanges.pipe(
-      Stream.buffer({ capacity: 1, strategy: "sliding" }),
-      Stream.runForEach(broadcastStatus),
-      Effect.forkIn(scope),
-    )
-  })
-
-  announcements.post(leaderState())
-  yield* Effect.forkIn(Effect.forever(Effect.flatMap(Queue.take(inbox), take)), scope)
-
+const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
+  const desk = yield* openDesk(meta, epoch)
+  // The desk hears tabs by now, so none can miss both this announcement and an answer to its hello.
+  desk.announcements.post(leaderState(desk))
+  yield* Effect.forkIn(
+    Effect.forever(Effect.flatMap(Queue.take(desk.inbox), (message) => take(desk, message))),
+    desk.scope,
+  )
   return TabServer.of({
-    setPhase: (phase) =>
-      Effect.sync(() => {
-        desk.phase = phase
-        announcements.post({ type: "phase", epoch, phase })
-      }),
-    serve,
-    visible: Stream.changes(SubscriptionRef.changes(visible)),
+    setPhase: (phase) => setPhase(desk, phase),
+    serve: (engine) => serve(desk, engine),
+    visible: Stream.changes(SubscriptionRef.changes(desk.visible)),
   })
 })

@@ -31,7 +31,9 @@ const pause = ({ engine, pauses }: CallTarget, reason: PauseReason): Effect.Effe
   })
 
 const resume = ({ engine, pauses }: CallTarget, reason: PauseReason): Effect.Effect<boolean> =>
-  Effect.suspend(() => (pauses.delete(reason) ? Effect.as(engine.resume(reason), true) : Effect.succeed(true)))
+  Effect.suspend(() =>
+    pauses.delete(reason) ? Effect.as(engine.resume(reason), true) : Effect.succeed(true),
+  )
 
 const runners: Runners = {
   retry: ({ engine }, key) => engine.retry(key),

@@ -5,7 +5,7 @@
  */
 import type { PGlite } from "@electric-sql/pglite"
 import { defaultEngineConfig, Engine, type LocalStore, type StoreError } from "@espalier/engine"
-import { GraphInvalid, validateGraph } from "@espalier/engine/graph"
+import { Graph } from "@espalier/engine/graph"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -53,11 +53,7 @@ const checkConfig = (settings: HostSettings): Effect.Effect<void, StartFailed> =
 
 const decodeGraph = (settings: HostSettings): Effect.Effect<ValidGraph, StartFailed> =>
   Effect.try({
-    try: () => {
-      const problems = validateGraph(settings.graph)
-      if (problems.length > 0) throw new GraphInvalid(settings.graph.name, problems)
-      return settings.graph
-    },
+    try: () => Graph.fromJson(settings.graph),
     catch: (error) => failed(`The graph handed to the worker is not valid. ${textOf(error)}`),
   })
 
@@ -122,7 +118,9 @@ export const startHost = (
   environment: HostEnvironment["Service"],
   epoch: string,
 ): RunningHost => {
-  const base = TabServer.layer(meta, epoch).pipe(Layer.provideMerge(Layer.succeed(HostEnvironment, environment)))
+  const base = TabServer.layer(meta, epoch).pipe(
+    Layer.provideMerge(Layer.succeed(HostEnvironment, environment)),
+  )
   const runtime = ManagedRuntime.make(base)
   const program = bringUp(meta.settings, parts).pipe(
     Effect.provideService(Scope.Scope, runtime.scope),

@@ -1,6 +1,10 @@
 /** Script of the test page: puts the page half within reach of `page.evaluate`. Bundled by `siteServer`. */
 import { graph } from "../../../engine/examples/workspaces.graph.ts"
-import { createEngineClient, type BrowserEngineClient, type EngineClientSettings } from "../../src/client/index.ts"
+import {
+  createEngineClient,
+  type BrowserEngineClient,
+  type EngineClientSettings,
+} from "../../src/client/index.ts"
 import type { HostPhase } from "../../src/contract.ts"
 
 /** What the test page offers. */

@@ -80,21 +80,40 @@ export const makeScriptedEngine = Effect.gen(function* () {
     acquire: (lease: Lease) => Effect.acquireRelease(count(lease.node, 1), () => count(lease.node, -1)),
     retry: (key) => Effect.as(ask(`retry ${key}`), true),
     refetch: (key) => Effect.as(ask(`refetch ${key}`), key !== "unknown"),
-    pause: (reason) => Effect.andThen(ask(`pause ${reason}`), Effect.suspend(() => (pauses.push(reason), publish))),
+    pause: (reason) =>
+      Effect.andThen(
+        ask(`pause ${reason}`),
+        Effect.suspend(() => (pauses.push(reason), publish)),
+      ),
     resume: (reason) =>
       Effect.andThen(
         ask(`resume ${reason}`),
         Effect.suspend(() => (pauses.splice(pauses.indexOf(reason), 1), publish)),
       ),
     explain: (key) =>
-      Effect.succeed({ key, desired: true, why: [], waitingFor: null, status: null, definition: null, journal: [] }),
+      Effect.succeed({
+        key,
+        desired: true,
+        why: [],
+        waitingFor: null,
+        status: null,
+        definition: null,
+        journal: [],
+      }),
     holders: (table) =>
       table === "broken"
-        ? Effect.fail(new StoreError({ operation: "holders", kind: "unavailable", cause: new Error("no such table") }))
+        ? Effect.fail(
+            new StoreError({ operation: "holders", kind: "unavailable", cause: new Error("no such table") }),
+          )
         : Effect.succeed([`${table}-holder`]),
     journal: Effect.succeed([]),
     wipe: ask("wipe"),
   })
-  const scripted: ScriptedEngine = { service, held, asked, commit: (tables) => PubSub.publish(commits, { tables }) }
+  const scripted: ScriptedEngine = {
+    service,
+    held,
+    asked,
+    commit: (tables) => PubSub.publish(commits, { tables }),
+  }
   return scripted
 })

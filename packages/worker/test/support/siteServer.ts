@@ -53,11 +53,16 @@ const forward = async (request: IncomingMessage, response: ServerResponse, targe
   response.on("close", () => abort.abort())
   const answer = await fetch(target, { signal: abort.signal })
   const headers = Object.fromEntries(
-    [...answer.headers].filter(([name]) => !["content-encoding", "content-length", "transfer-encoding", "connection"].includes(name)),
+    [...answer.headers].filter(
+      ([name]) => !["content-encoding", "content-length", "transfer-encoding", "connection"].includes(name),
+    ),
   )
   response.writeHead(answer.status, headers)
   if (answer.body === null) response.end()
-  else Readable.fromWeb(answer.body as never).on("error", () => response.destroy()).pipe(response)
+  else
+    Readable.fromWeb(answer.body as never)
+      .on("error", () => response.destroy())
+      .pipe(response)
 }
 
 /** Serves on a port of the range given to these tests; 0 picks a free one. */
@@ -79,7 +84,8 @@ export const startSite = async (options: {
       forward(request, response, options.shapesUrl + search).catch(() => response.destroy())
       return
     }
-    if (pathname === "/page.js") return void response.writeHead(200, { "content-type": "text/javascript" }).end(script)
+    if (pathname === "/page.js")
+      return void response.writeHead(200, { "content-type": "text/javascript" }).end(script)
     if (pathname.startsWith("/workers/")) {
       const file = join(options.bundleDir, pathname.slice("/workers/".length))
       if (!existsSync(file)) return void response.writeHead(404).end()
