@@ -52,7 +52,10 @@ export interface DevServerHandle {
   readonly url: string
   readonly port: number
   /** Runs one statement in a transaction of its own; parameters and values as Postgres text. */
-  readonly sql: (statement: string, params?: ReadonlyArray<Text>) => Effect.Effect<StatementResult, SqlFailure>
+  readonly sql: (
+    statement: string,
+    params?: ReadonlyArray<Text>,
+  ) => Effect.Effect<StatementResult, SqlFailure>
   /** Runs a script. */
   readonly exec: (script: string) => Effect.Effect<void, SqlFailure>
   /** Shapes in service and requests waiting, for tests and status. */
@@ -74,8 +77,16 @@ const messageOf = (cause: unknown): string => {
 /** How long open answers may take after a stop, before their connections are cut. */
 const closeGraceMillis = 500
 
+/** Room for conditions and parameters in the URL. */
+const maxHeaderBytes = 128 * 1024
+
+/** As Electric's; shorter ones make gateways in front stumble over closed connections. */
+const keepAliveMillis = 60_000
+
 /** Starts a server that runs until the scope closes. */
-export const make = (options: DevServerOptions): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
+export const make = (
+  options: DevServerOptions,
+): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
   Effect.gen(function* () {
     const db = fromPGlite(options.db)
     const clock = makeClock(Date.now)
@@ -94,7 +105,8 @@ export const make = (options: DevServerOptions): Effect.Effect<DevServerHandle, 
             chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
             maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
             maxShapes: options.maxShapes ?? 5_000,
-            onFailure: (error) => Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
+            onFailure: (error) =>
+              Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
           }),
         catch: (cause) => new DevServerError({ reason: "database", message: messageOf(cause), cause }),
       }),
@@ -116,9 +128,13 @@ const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, SqlFailure> =>
   Effect.tryPromise({ try: run, catch: (error) => error as SqlFailure })
 
 const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: ShapeEngine, host: string) {
-  const node = createServer()
+  const node = createServer({ maxHeaderSize: maxHeaderBytes, keepAliveTimeout: keepAliveMillis })
   let isClosing = false
-  const server = yield* NodeHttpServer.make(() => node, { port: options.port ?? 0, host, gracefulShutdownTimeout: "1 second" }).pipe(
+  const server = yield* NodeHttpServer.make(() => node, {
+    port: options.port ?? 0,
+    host,
+    gracefulShutdownTimeout: "1 second",
+  }).pipe(
     Effect.mapError((cause) => new DevServerError({ reason: "listen", message: messageOf(cause), cause })),
   )
   yield* server.serve(

@@ -6,7 +6,8 @@ import * as Logger from "effect/Logger"
 import { help, readFlags } from "./cli/flags.ts"
 import { run } from "./cli/main.ts"
 
-const notice = "This is Espalier's development server. It is for development and tests only; never use it in production.\n"
+const notice =
+  "This is Espalier's development server. It is for development and tests only; never use it in production.\n"
 
 const start = async (): Promise<number> => {
   const reading = readFlags(process.argv.slice(2), process.env)

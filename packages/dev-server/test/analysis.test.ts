@@ -6,7 +6,13 @@ import { parseIdentifier, quoteText, splitOutsideQuotes } from "../src/db/identi
 import { parseRecord } from "../src/db/recordLiteral.ts"
 import { parseQuery } from "../src/http/query.ts"
 import { isLoopbackHost } from "../src/http/sqlRoute.ts"
-import { compareOffsets, formatOffset, nextSynthetic, parseOffset, snapshotEnd } from "../src/shapes/offset.ts"
+import {
+  compareOffsets,
+  formatOffset,
+  nextSynthetic,
+  parseOffset,
+  snapshotEnd,
+} from "../src/shapes/offset.ts"
 import { make as makeClock } from "../src/shapes/Clock.ts"
 import { cutSnapshot, ShapeLog } from "../src/shapes/ShapeLog.ts"
 import { hashValue, isVisible, tagsOf } from "../src/shapes/tags.ts"
@@ -34,7 +40,10 @@ const subquery = (...left: ReadonlyArray<string>): Subquery => ({
 })
 
 const plain = (sql: string): Condition => ({ kind: "plain", sql })
-const inner = (...left: ReadonlyArray<string>): Condition => ({ kind: "subquery", subquery: subquery(...left) })
+const inner = (...left: ReadonlyArray<string>): Condition => ({
+  kind: "subquery",
+  subquery: subquery(...left),
+})
 const and = (...parts: ReadonlyArray<Condition>): Condition => ({ kind: "and", parts })
 const or = (...parts: ReadonlyArray<Condition>): Condition => ({ kind: "or", parts })
 const not = (part: Condition): Condition => ({ kind: "not", part })
@@ -44,7 +53,10 @@ const shown = (form: NormalForm): ReadonlyArray<ReadonlyArray<string>> =>
     positions.map((position) => {
       const literal = form.literals[position]
       if (literal === undefined) return "?"
-      const text = literal.kind === "plain" ? literal.sql : `${literal.isNegated ? "not " : ""}${literal.subquery.left.map((c) => c.name).join()}`
+      const text =
+        literal.kind === "plain"
+          ? literal.sql
+          : `${literal.isNegated ? "not " : ""}${literal.subquery.left.map((c) => c.name).join()}`
       return `${position}:${text}`
     }),
   )
@@ -54,7 +66,10 @@ describe("The normal form", () => {
     assert.deepStrictEqual(shown(normalForm(inner("a"))), [["0:a"]])
     assert.deepStrictEqual(shown(normalForm(or(inner("a"), plain("b")))), [["0:a"], ["1:b"]])
     assert.deepStrictEqual(shown(normalForm(and(inner("a"), plain("b")))), [["0:a", "1:b"]])
-    assert.deepStrictEqual(shown(normalForm(and(or(inner("a"), plain("b")), plain("c")))), [["0:a", "1:c"], ["2:b", "3:c"]])
+    assert.deepStrictEqual(shown(normalForm(and(or(inner("a"), plain("b")), plain("c")))), [
+      ["0:a", "1:c"],
+      ["2:b", "3:c"],
+    ])
   })
 
   it("pushes NOT down to the literals", () => {
@@ -65,7 +80,10 @@ describe("The normal form", () => {
   it("refuses one subquery in both polarities, and more than 100 disjuncts", () => {
     assert.throws(() => normalForm(or(inner("a"), not(inner("a")))), /both positive and negative polarity/u)
     const pair = or(plain("x"), plain("y"))
-    assert.throws(() => normalForm(and(inner("a"), ...Array.from({ length: 7 }, () => pair))), /more than 100 disjuncts/u)
+    assert.throws(
+      () => normalForm(and(inner("a"), ...Array.from({ length: 7 }, () => pair))),
+      /more than 100 disjuncts/u,
+    )
   })
 })
 
@@ -82,7 +100,10 @@ describe("Tags", () => {
   it("have a slot per position: the hash, 1 for a plain predicate, empty outside the disjunct", () => {
     const form = normalForm(or(and(inner("a"), plain("p")), plain("q")))
     const hash = hashValue("h", ["a"], ["7"])
-    assert.deepStrictEqual(tagsOf(form, "h", { truths: [], left: [["7"], null, null] }), [`${hash}/1/`, "//1"])
+    assert.deepStrictEqual(tagsOf(form, "h", { truths: [], left: [["7"], null, null] }), [
+      `${hash}/1/`,
+      "//1",
+    ])
     assert.isTrue(isVisible(form, [true, true, false]))
     assert.isTrue(isVisible(form, [false, true, true]))
     assert.isFalse(isVisible(form, [true, false, false]))
@@ -93,12 +114,21 @@ describe("A set of inner values", () => {
   it("is three-valued as Postgres is", () => {
     const set = new ValueSet([["1"], ["2"]])
     assert.deepStrictEqual([set.isIn(["1"]), set.isIn(["3"]), set.isIn([null])], [true, false, false])
-    assert.deepStrictEqual([set.isNotIn(["1"]), set.isNotIn(["3"]), set.isNotIn([null])], [false, true, false])
+    assert.deepStrictEqual(
+      [set.isNotIn(["1"]), set.isNotIn(["3"]), set.isNotIn([null])],
+      [false, true, false],
+    )
     const withNull = new ValueSet([["1"], [null]])
-    assert.deepStrictEqual([withNull.isIn(["1"]), withNull.isNotIn(["1"]), withNull.isNotIn(["3"])], [true, false, false])
+    assert.deepStrictEqual(
+      [withNull.isIn(["1"]), withNull.isNotIn(["1"]), withNull.isNotIn(["3"])],
+      [true, false, false],
+    )
     assert.isTrue(new ValueSet([]).isNotIn([null]))
     const tuples = new ValueSet([["1", null]])
-    assert.deepStrictEqual([tuples.isNotIn(["2", "5"]), tuples.isNotIn(["1", "5"]), tuples.isIn(["1", null])], [true, false, false])
+    assert.deepStrictEqual(
+      [tuples.isNotIn(["2", "5"]), tuples.isNotIn(["1", "5"]), tuples.isIn(["1", null])],
+      [true, false, false],
+    )
   })
 
   it("tells a text apart from the JSON of a row", () => {
@@ -110,7 +140,21 @@ describe("A set of inner values", () => {
 
 describe("Offsets", () => {
   it("are read as Electric reads them", () => {
-    for (const bad of ["abc", "10", "1_2_3", "0_-1", "1_2 ", " 0_0", "-2", "_", "0_", "1.0_0", "inf", "0_infx", "NOW"]) {
+    for (const bad of [
+      "abc",
+      "10",
+      "1_2_3",
+      "0_-1",
+      "1_2 ",
+      " 0_0",
+      "-2",
+      "_",
+      "0_",
+      "1.0_0",
+      "inf",
+      "0_infx",
+      "NOW",
+    ]) {
       assert.isNull(parseOffset(bad), bad)
     }
     assert.deepStrictEqual(parseOffset("0_02"), { tx: 0, op: 2 })
@@ -119,15 +163,24 @@ describe("Offsets", () => {
   })
 
   it("compare pair by pair and are spelled back", () => {
-    const offsets = ["-1", "0_0", "0_10", "0_inf", "1_0", "1_2", "1795364018918000_5"].map((text) => parseOffset(text))
+    const offsets = ["-1", "0_0", "0_10", "0_inf", "1_0", "1_2", "1795364018918000_5"].map((text) =>
+      parseOffset(text),
+    )
     for (let i = 1; i < offsets.length; i += 1) {
       const [a, b] = [offsets[i - 1], offsets[i]]
-      if (a === null || b === null || a === "now" || b === "now" || a === undefined || b === undefined) throw new Error("unread")
+      if (a === null || b === null || a === "now" || b === "now" || a === undefined || b === undefined)
+        throw new Error("unread")
       assert.isBelow(compareOffsets(a, b), 0)
       assert.strictEqual(compareOffsets(b, b), 0)
       assert.deepStrictEqual(parseOffset(formatOffset(b)), b)
     }
-    assert.deepStrictEqual([nextSynthetic(snapshotEnd), nextSynthetic({ tx: 7, op: 4 })], [{ tx: 1, op: 0 }, { tx: 7, op: 5 }])
+    assert.deepStrictEqual(
+      [nextSynthetic(snapshotEnd), nextSynthetic({ tx: 7, op: 4 })],
+      [
+        { tx: 1, op: 0 },
+        { tx: 7, op: 5 },
+      ],
+    )
   })
 
   it("come from a clock that never repeats, even when it is set back", () => {
@@ -147,15 +200,30 @@ describe("A shape's log", () => {
 
   it("serves snapshot chunks, then the log up to a chunk end", () => {
     const log = new ShapeLog(cutSnapshot(['"aaaa"', '"bbbb"', '"c"'], '"end"', 10), 30)
-    assert.deepStrictEqual(log.snapshot, [['"aaaa"', '"bbbb"'], ['"c"', '"end"']])
-    assert.deepStrictEqual(log.after({ tx: -1, op: 0 }), { messages: ['"aaaa"', '"bbbb"'], offset: { tx: 0, op: 0 }, isEnd: false })
+    assert.deepStrictEqual(log.snapshot, [
+      ['"aaaa"', '"bbbb"'],
+      ['"c"', '"end"'],
+    ])
+    assert.deepStrictEqual(log.after({ tx: -1, op: 0 }), {
+      messages: ['"aaaa"', '"bbbb"'],
+      offset: { tx: 0, op: 0 },
+      isEnd: false,
+    })
     assert.deepStrictEqual(log.after({ tx: 0, op: 0 }).offset, { tx: 0, op: 1 })
     assert.deepStrictEqual(log.after({ tx: 0, op: 1 }), { messages: [], offset: snapshotEnd, isEnd: true })
     log.append([entry(5, 0), entry(5, 2), entry(6, 0)])
     const first = log.after({ tx: 0, op: 9 })
     assert.deepStrictEqual([first.messages.length, first.offset, first.isEnd], [2, { tx: 5, op: 2 }, false])
-    assert.deepStrictEqual(log.after({ tx: 5, op: 2 }), { messages: [entry(6, 0).json], offset: { tx: 6, op: 0 }, isEnd: true })
-    assert.deepStrictEqual(log.after({ tx: 6, op: 0 }), { messages: [], offset: { tx: 6, op: 0 }, isEnd: true })
+    assert.deepStrictEqual(log.after({ tx: 5, op: 2 }), {
+      messages: [entry(6, 0).json],
+      offset: { tx: 6, op: 0 },
+      isEnd: true,
+    })
+    assert.deepStrictEqual(log.after({ tx: 6, op: 0 }), {
+      messages: [],
+      offset: { tx: 6, op: 0 },
+      isEnd: true,
+    })
   })
 
   it("closes the snapshot in a chunk of its own when the rows end on a chunk boundary", () => {
@@ -166,30 +234,68 @@ describe("A shape's log", () => {
 
 describe("Texts from outside", () => {
   it("give the fields of a row literal", () => {
-    assert.deepStrictEqual(parseRecord('(1,t,"a ""q"" \\\\ , (x)",,"")'), ["1", "t", 'a "q" \\ , (x)', null, ""])
-    assert.deepStrictEqual([parseRecord("()"), parseRecord("(,)"), parseRecord('("")')], [[null], [null, null], [""]])
-    assert.deepStrictEqual(parseRecord('("(1,""x"")","{""a"": 1}","{a,""b c""}")'), ['(1,"x")', '{"a": 1}', '{a,"b c"}'])
+    assert.deepStrictEqual(parseRecord('(1,t,"a ""q"" \\\\ , (x)",,"")'), [
+      "1",
+      "t",
+      'a "q" \\ , (x)',
+      null,
+      "",
+    ])
+    assert.deepStrictEqual(
+      [parseRecord("()"), parseRecord("(,)"), parseRecord('("")')],
+      [[null], [null, null], [""]],
+    )
+    assert.deepStrictEqual(parseRecord('("(1,""x"")","{""a"": 1}","{a,""b c""}")'), [
+      '(1,"x")',
+      '{"a": 1}',
+      '{a,"b c"}',
+    ])
   })
 
   it("are identifiers with Electric's words for bad ones", () => {
     assert.deepStrictEqual(parseIdentifier("AbC"), { name: "abc" })
     assert.deepStrictEqual(parseIdentifier('"A""b"'), { name: 'A"b' })
     assert.deepStrictEqual(parseIdentifier(""), { error: "Invalid zero-length delimited identifier" })
-    assert.deepStrictEqual(parseIdentifier('"a"b"'), { error: 'Invalid identifier with unescaped quote: a"b' })
-    assert.deepStrictEqual(parseIdentifier("a b"), { error: "Invalid unquoted identifier contains special characters: a b" })
-    assert.deepStrictEqual(parseIdentifier("a".repeat(64)), { error: "Identifier is too long (max length is 63)" })
+    assert.deepStrictEqual(parseIdentifier('"a"b"'), {
+      error: 'Invalid identifier with unescaped quote: a"b',
+    })
+    assert.deepStrictEqual(parseIdentifier("a b"), {
+      error: "Invalid unquoted identifier contains special characters: a b",
+    })
+    assert.deepStrictEqual(parseIdentifier("a".repeat(64)), {
+      error: "Identifier is too long (max length is 63)",
+    })
     assert.deepStrictEqual(splitOutsideQuotes('"a,b",c', ","), ['"a,b"', "c"])
     assert.strictEqual(quoteText("it's \\ here"), " E'it''s \\\\ here'")
   })
 
   it("are queries in which the last of a repeated name wins and brackets make maps", () => {
     const query = parseQuery("a=1&a=2&params[1]=x&params%5B2%5D=y&b")
-    assert.deepStrictEqual([query.get("a"), query.get("b"), query.get("params")], ["2", "", new Map([["1", "x"], ["2", "y"]])])
+    assert.deepStrictEqual(
+      [query.get("a"), query.get("b"), query.get("params")],
+      [
+        "2",
+        "",
+        new Map([
+          ["1", "x"],
+          ["2", "y"],
+        ]),
+      ],
+    )
   })
 
   it("are Host headers, loopback or not", () => {
-    for (const host of ["localhost", "LOCALHOST:30000", "127.0.0.1:1", "127.1.2.3", "[::1]:80"]) assert.isTrue(isLoopbackHost(host), host)
-    for (const host of [undefined, "", "evil.example", "localhost.evil.example", "127.0.0.1.evil", "10.0.0.1"]) assert.isFalse(isLoopbackHost(host))
+    for (const host of ["localhost", "LOCALHOST:30000", "127.0.0.1:1", "127.1.2.3", "[::1]:80"])
+      assert.isTrue(isLoopbackHost(host), host)
+    for (const host of [
+      undefined,
+      "",
+      "evil.example",
+      "localhost.evil.example",
+      "127.0.0.1.evil",
+      "10.0.0.1",
+    ])
+      assert.isFalse(isLoopbackHost(host))
   })
 
   it("are command lines, read or refused in one sentence", () => {
@@ -200,4 +306,3 @@ describe("Texts from outside", () => {
     assert.match(String(readFlags(["extra"], {}).problem), /Unknown option extra/u)
   })
 })
-

@@ -21,7 +21,12 @@ const seed = `
 interface Running {
   readonly process: ChildProcess
   readonly url: string
-  readonly ready: { readonly ready: boolean; readonly url: string; readonly port: number; readonly dataDir: string | null }
+  readonly ready: {
+    readonly ready: boolean
+    readonly url: string
+    readonly port: number
+    readonly dataDir: string | null
+  }
   readonly stderr: () => string
   readonly stop: (signal: NodeJS.Signals) => Promise<number | null>
 }
@@ -39,7 +44,10 @@ afterEach(() => {
 })
 
 const spawnCli = (args: ReadonlyArray<string>, env: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, [cli, ...args], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [cli, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
   children.push(child)
   const out = { stdout: "", stderr: "" }
   child.stdout.on("data", (data: Buffer) => (out.stdout += data.toString()))
@@ -67,7 +75,9 @@ const start = async (...args: ReadonlyArray<string>): Promise<Running> => {
   }
 }
 
-const fails = async (...args: ReadonlyArray<string>): Promise<{ readonly code: number | null; readonly stderr: string }> => {
+const fails = async (
+  ...args: ReadonlyArray<string>
+): Promise<{ readonly code: number | null; readonly stderr: string }> => {
   const { out, exited } = spawnCli(args)
   return { code: await exited, stderr: out.stderr }
 }
@@ -91,7 +101,12 @@ describe("The dev-server command", () => {
   it("prints one ready line, serves, says that it is for development, and stops cleanly on SIGTERM and SIGINT", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const server = await start("--seed", seedFile())
-      assert.deepStrictEqual(server.ready, { ready: true, url: server.url, port: server.ready.port, dataDir: null })
+      assert.deepStrictEqual(server.ready, {
+        ready: true,
+        url: server.url,
+        port: server.ready.port,
+        dataDir: null,
+      })
       assert.match(server.stderr(), /for development and tests only/u)
       const client = new ReplayClient(server.url, { table: "companies" })
       await client.catchUp()
@@ -156,34 +171,49 @@ describe("The dev-server command", () => {
     await sql(first.url, "insert into companies values (3, 'c')")
     await first.stop("SIGTERM")
     const second = await start("--data-dir", dataDir, "--seed", file)
-    const answer = (await sql(second.url, "select count(*) as n from companies")) as { readonly results: ReadonlyArray<{ readonly rows: unknown }> }
+    const answer = (await sql(second.url, "select count(*) as n from companies")) as {
+      readonly results: ReadonlyArray<{ readonly rows: unknown }>
+    }
     assert.deepStrictEqual(answer.results[0]?.rows, [{ n: "3" }])
   })
 
-  it.each(["SIGTERM", "SIGKILL"] as const)("goes on with the same handles after %s, without sending rows again", async (signal) => {
-    const dataDir = join(directory, "data")
-    const first = await start("--data-dir", dataDir, "--seed", seedFile())
-    const queries = [
-      { table: "companies" },
-      { table: "notes", where: "company_id IN (SELECT company_id FROM members WHERE user_id = 7)" },
-    ]
-    const clients = queries.map((query) => new ReplayClient(first.url, query))
-    for (const client of clients) await client.catchUp()
-    await sql(first.url, "insert into companies values (3, 'c')", "insert into members values (2, 2, 7)")
-    await clients[0]?.catchUp()
-    await first.stop(signal)
-    const second = await start("--data-dir", dataDir)
-    await sql(second.url, "update companies set name = 'B' where id = 2", "delete from members where company_id = 1", "insert into notes values (30, 2, 'three')")
-    const resumed = clients.map((client, index) => client.movedTo(second.url, queries[index] ?? { table: "" }))
-    for (const client of resumed) await client.catchUp()
-    assert.deepStrictEqual(resumed.map((client) => client.refetches), [0, 0])
-    assert.deepStrictEqual(resumed[0]?.values.map((row) => row["name"]).toSorted(), ["B", "a", "c"])
-    assert.deepStrictEqual(resumed[1]?.values.map((row) => row["id"]).toSorted(), ["20", "30"])
-    const fresh = new ReplayClient(second.url, queries[1] ?? {})
-    await fresh.catchUp()
-    assert.deepStrictEqual(fresh.handle, resumed[1]?.handle ?? "")
-    assert.deepStrictEqual(fresh.values.map((row) => row["id"]).toSorted(), ["20", "30"])
-  })
+  it.each(["SIGTERM", "SIGKILL"] as const)(
+    "goes on with the same handles after %s, without sending rows again",
+    async (signal) => {
+      const dataDir = join(directory, "data")
+      const first = await start("--data-dir", dataDir, "--seed", seedFile())
+      const queries = [
+        { table: "companies" },
+        { table: "notes", where: "company_id IN (SELECT company_id FROM members WHERE user_id = 7)" },
+      ]
+      const clients = queries.map((query) => new ReplayClient(first.url, query))
+      for (const client of clients) await client.catchUp()
+      await sql(first.url, "insert into companies values (3, 'c')", "insert into members values (2, 2, 7)")
+      await clients[0]?.catchUp()
+      await first.stop(signal)
+      const second = await start("--data-dir", dataDir)
+      await sql(
+        second.url,
+        "update companies set name = 'B' where id = 2",
+        "delete from members where company_id = 1",
+        "insert into notes values (30, 2, 'three')",
+      )
+      const resumed = clients.map((client, index) =>
+        client.movedTo(second.url, queries[index] ?? { table: "" }),
+      )
+      for (const client of resumed) await client.catchUp()
+      assert.deepStrictEqual(
+        resumed.map((client) => client.refetches),
+        [0, 0],
+      )
+      assert.deepStrictEqual(resumed[0]?.values.map((row) => row["name"]).toSorted(), ["B", "a", "c"])
+      assert.deepStrictEqual(resumed[1]?.values.map((row) => row["id"]).toSorted(), ["20", "30"])
+      const fresh = new ReplayClient(second.url, queries[1] ?? {})
+      await fresh.catchUp()
+      assert.deepStrictEqual(fresh.handle, resumed[1]?.handle ?? "")
+      assert.deepStrictEqual(fresh.values.map((row) => row["id"]).toSorted(), ["20", "30"])
+    },
+  )
 
   it("gives a fresh in-memory server higher handles and LSNs, so that old ones are void", async () => {
     const first = await start("--seed", seedFile())
@@ -204,7 +234,10 @@ describe("POST /sql", () => {
     const server = await start("--seed", seedFile())
     const good = await post(server.url, {
       statements: [
-        { sql: "insert into companies values ($1, $2) returning id, name, id > 2 as big, null as nothing, '{1,2}'::int[] as list", params: ["3", "c"] },
+        {
+          sql: "insert into companies values ($1, $2) returning id, name, id > 2 as big, null as nothing, '{1,2}'::int[] as list",
+          params: ["3", "c"],
+        },
         { sql: "update companies set name = name || '!' where id < $1", params: [3] },
       ],
     })
@@ -217,7 +250,9 @@ describe("POST /sql", () => {
     const bad = await post(server.url, { statements: [{ sql: "delete from companies" }, { sql: "selec" }] })
     assert.strictEqual(bad.status, 400)
     assert.deepInclude((await bad.json()) as object, { code: "sql_failed", sqlstate: "42601", statement: 1 })
-    const count = (await sql(server.url, "select count(*) from companies")) as { readonly results: ReadonlyArray<{ readonly rows: unknown }> }
+    const count = (await sql(server.url, "select count(*) from companies")) as {
+      readonly results: ReadonlyArray<{ readonly rows: unknown }>
+    }
     assert.deepStrictEqual(count.results[0]?.rows, [{ count: "3" }])
   })
 
@@ -226,13 +261,20 @@ describe("POST /sql", () => {
     const wrong = await post(server.url, { statements: [] }, { "x-espalier-dev": "nope" })
     assert.deepStrictEqual([wrong.status, wrong.headers.get("access-control-allow-origin")], [401, null])
     assert.strictEqual((await post(server.url, { statements: "x" })).status, 400)
-    assert.strictEqual((await fetch(`${server.url}/sql`, { headers: { "x-espalier-dev": token } })).status, 405)
+    assert.strictEqual(
+      (await fetch(`${server.url}/sql`, { headers: { "x-espalier-dev": token } })).status,
+      405,
+    )
     const { request } = await import("node:http")
     const status = await new Promise<number | undefined>((resolve, reject) => {
-      const outgoing = request(`${server.url}/sql`, { method: "POST", headers: { host: "evil.example", "x-espalier-dev": token } }, (response) => {
-        response.resume()
-        resolve(response.statusCode)
-      })
+      const outgoing = request(
+        `${server.url}/sql`,
+        { method: "POST", headers: { host: "evil.example", "x-espalier-dev": token } },
+        (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        },
+      )
       outgoing.on("error", reject)
       outgoing.end("{}")
     })

@@ -34,21 +34,74 @@ const cases: ReadonlyArray<Case> = [
   { name: "plain filter over NULLs", table: "folders", where: "position <> 2 OR name = 'b'" },
   { name: "narrow columns", table: "companies", where: "owner = 1", columns: "id,name" },
   { name: "one subquery", table: "companies", where: `id IN (${mine})` },
-  { name: "subquery, its column not selected", table: "folders", where: `workspace_id IN (${myWorkspaces})`, columns: "id,name" },
+  {
+    name: "subquery, its column not selected",
+    table: "folders",
+    where: `workspace_id IN (${myWorkspaces})`,
+    columns: "id,name",
+  },
   { name: "nested two levels", table: "folders", where: `workspace_id IN (${myWorkspaces})` },
   { name: "subquery OR plain", table: "folders", where: `workspace_id IN (${myWorkspaces}) OR position = 1` },
-  { name: "subquery AND plain", table: "folders", where: `workspace_id IN (${myWorkspaces}) AND position > 1` },
-  { name: "two subqueries OR", table: "companies", where: `id IN (${mine}) OR owner IN (SELECT lead FROM workspaces)` },
-  { name: "two subqueries AND", table: "companies", where: `id IN (${mine}) AND owner IN (SELECT lead FROM workspaces)` },
-  { name: "NOT IN with NULLs inside and outside", table: "companies", where: "owner NOT IN (SELECT lead FROM workspaces)" },
-  { name: "NOT IN over a set that empties", table: "companies", where: "owner NOT IN (SELECT user_id FROM members WHERE company_id = 2 AND user_id IS NOT NULL)" },
-  { name: "NOT of an OR", table: "folders", where: `NOT (workspace_id IN (${myWorkspaces}) OR position = 2)` },
-  { name: "NOT IN OR plain", table: "companies", where: "owner NOT IN (SELECT lead FROM workspaces WHERE lead IS NOT NULL) OR name = 'a'" },
-  { name: "nested NOT IN", table: "folders", where: `workspace_id IN (SELECT id FROM workspaces WHERE company_id NOT IN (${mine} AND company_id IS NOT NULL))` },
-  { name: "tuple", table: "workspaces", where: "(company_id, lead) IN (SELECT company_id, user_id FROM members)" },
-  { name: "tuple NOT IN with NULLs", table: "workspaces", where: "(company_id, lead) NOT IN (SELECT company_id, user_id FROM members)" },
-  { name: "its own table", table: "folders", where: "workspace_id IN (SELECT id FROM folders WHERE position > 1)" },
-  { name: "a DNF of three disjuncts", table: "companies", where: `(id IN (${mine}) OR name = 'c') AND (owner = 1 OR owner IN (SELECT lead FROM workspaces)) OR name = 'd'` },
+  {
+    name: "subquery AND plain",
+    table: "folders",
+    where: `workspace_id IN (${myWorkspaces}) AND position > 1`,
+  },
+  {
+    name: "two subqueries OR",
+    table: "companies",
+    where: `id IN (${mine}) OR owner IN (SELECT lead FROM workspaces)`,
+  },
+  {
+    name: "two subqueries AND",
+    table: "companies",
+    where: `id IN (${mine}) AND owner IN (SELECT lead FROM workspaces)`,
+  },
+  {
+    name: "NOT IN with NULLs inside and outside",
+    table: "companies",
+    where: "owner NOT IN (SELECT lead FROM workspaces)",
+  },
+  {
+    name: "NOT IN over a set that empties",
+    table: "companies",
+    where: "owner NOT IN (SELECT user_id FROM members WHERE company_id = 2 AND user_id IS NOT NULL)",
+  },
+  {
+    name: "NOT of an OR",
+    table: "folders",
+    where: `NOT (workspace_id IN (${myWorkspaces}) OR position = 2)`,
+  },
+  {
+    name: "NOT IN OR plain",
+    table: "companies",
+    where: "owner NOT IN (SELECT lead FROM workspaces WHERE lead IS NOT NULL) OR name = 'a'",
+  },
+  {
+    name: "nested NOT IN",
+    table: "folders",
+    where: `workspace_id IN (SELECT id FROM workspaces WHERE company_id NOT IN (${mine} AND company_id IS NOT NULL))`,
+  },
+  {
+    name: "tuple",
+    table: "workspaces",
+    where: "(company_id, lead) IN (SELECT company_id, user_id FROM members)",
+  },
+  {
+    name: "tuple NOT IN with NULLs",
+    table: "workspaces",
+    where: "(company_id, lead) NOT IN (SELECT company_id, user_id FROM members)",
+  },
+  {
+    name: "its own table",
+    table: "folders",
+    where: "workspace_id IN (SELECT id FROM folders WHERE position > 1)",
+  },
+  {
+    name: "a DNF of three disjuncts",
+    table: "companies",
+    where: `(id IN (${mine}) OR name = 'c') AND (owner = 1 OR owner IN (SELECT lead FROM workspaces)) OR name = 'd'`,
+  },
 ]
 
 const nullable = (rng: Rng, high: number): string => (rng.chance(0.15) ? "NULL" : String(rng.int(1, high)))
@@ -57,7 +110,10 @@ const names = ["'a'", "'b'", "'c'", "'d'", "''", "NULL"]
 const valuesOf: Readonly<Record<string, (rng: Rng) => Readonly<Record<string, string>>>> = {
   companies: (rng) => ({ name: rng.pick(names), owner: nullable(rng, 3) }),
   members: (rng) => ({ company_id: nullable(rng, 5), user_id: nullable(rng, 3) }),
-  workspaces: (rng) => ({ company_id: `(SELECT id FROM companies WHERE id = ${rng.int(1, 5)})`, lead: nullable(rng, 3) }),
+  workspaces: (rng) => ({
+    company_id: `(SELECT id FROM companies WHERE id = ${rng.int(1, 5)})`,
+    lead: nullable(rng, 3),
+  }),
   folders: (rng) => ({ workspace_id: nullable(rng, 8), position: nullable(rng, 3), name: rng.pick(names) }),
 }
 
@@ -109,7 +165,9 @@ const expected = async (test: Case): Promise<ReadonlyArray<Record<string, string
 }
 
 const byId = (rows: ReadonlyArray<Record<string, string | null>>) =>
-  [...rows].sort((a, b) => Number(a["id"]) - Number(b["id"])).map((row) => Object.fromEntries(Object.entries(row).sort()))
+  [...rows]
+    .sort((a, b) => Number(a["id"]) - Number(b["id"]))
+    .map((row) => Object.fromEntries(Object.entries(row).sort()))
 
 const writeSome = async (rng: Rng, log: Array<string>): Promise<void> => {
   for (let n = rng.int(1, 4); n > 0; n -= 1) {
@@ -136,7 +194,12 @@ const scenario = (seed: number) =>
     yield* Effect.promise(() => writeSome(rng, log))
     const clients = cases.map((test) => {
       const { table, where, columns, extra } = test
-      const query = { table, ...(where === undefined ? {} : { where }), ...(columns === undefined ? {} : { columns }), ...extra }
+      const query = {
+        table,
+        ...(where === undefined ? {} : { where }),
+        ...(columns === undefined ? {} : { columns }),
+        ...extra,
+      }
       return { test, client: new ReplayClient(server.url, query) }
     })
     for (let round = 0; round < 12; round += 1) {
@@ -156,6 +219,10 @@ const scenario = (seed: number) =>
 
 describe("A client that replays a shape", () => {
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
-    it.live(`holds exactly the rows of the condition after random writes (seed ${seed})`, () => scenario(seed), 60_000)
+    it.live(
+      `holds exactly the rows of the condition after random writes (seed ${seed})`,
+      () => scenario(seed),
+      60_000,
+    )
   }
 })

@@ -119,11 +119,14 @@ const urls = new Map<string, string>()
 let db: PGlite
 
 const serve = async (profile: string, options: Parameters<typeof DevServer.make>[0]): Promise<void> => {
-  const server = await Effect.runPromise(DevServer.make({ longPollTimeoutMillis, allowDelete: true, ...options }).pipe(Scope.provide(scope)))
+  const server = await Effect.runPromise(
+    DevServer.make({ longPollTimeoutMillis, allowDelete: true, ...options }).pipe(Scope.provide(scope)),
+  )
   urls.set(profile, server.url)
 }
 
-describe.skipIf(!hasGolden)("Compared with recordings of the real server (skipped where ../shared/golden is absent)", () => {
+// Skipped where the recordings are not beside the repository: there is nothing to compare with.
+describe.skipIf(!hasGolden)("Compared with recordings of the real server", () => {
   beforeAll(async () => {
     db = await PGlite.create()
     await serve("main", { db })
@@ -140,6 +143,9 @@ describe.skipIf(!hasGolden)("Compared with recordings of the real server (skippe
     const { normalise, differences } = await loadComparison()
     const scenario = readScenario(name)
     const ours = await new Replayer(db, urls.get(scenario.profile) ?? "", longPollTimeoutMillis).run(scenario)
-    assert.deepStrictEqual(differences(normalise(withoutDeviations(scenario)), normalise(withoutDeviations(ours))), [])
+    assert.deepStrictEqual(
+      differences(normalise(withoutDeviations(scenario)), normalise(withoutDeviations(ours))),
+      [],
+    )
   })
 })

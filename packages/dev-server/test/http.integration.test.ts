@@ -24,7 +24,9 @@ beforeAll(async () => {
 
 afterAll(() => db.close())
 
-const serve = (options: Partial<DevServerOptions> = {}): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
+const serve = (
+  options: Partial<DevServerOptions> = {},
+): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
   DevServer.make({ db, longPollTimeoutMillis: 400, ...options })
 
 const get = (server: DevServerHandle, query: Record<string, string>, init: RequestInit = {}) =>
@@ -45,14 +47,21 @@ describe("Routes", () => {
   it.live("answer health, root, unknown paths, preflights and HEAD", () =>
     Effect.gen(function* () {
       const server = yield* serve({ secret: "s" })
-      const fetchPath = (path: string, init?: RequestInit) => Effect.promise(() => fetch(server.url + path, init))
+      const fetchPath = (path: string, init?: RequestInit) =>
+        Effect.promise(() => fetch(server.url + path, init))
       const health = yield* fetchPath("/v1/health")
       assert.deepStrictEqual([health.status, yield* bodyOf(health)], [200, { status: "active" }])
       assert.strictEqual((yield* fetchPath("/")).status, 200)
       const unknown = yield* fetchPath("/v1/other")
-      assert.deepStrictEqual([unknown.status, yield* Effect.promise(() => unknown.text())], [404, "Not found"])
+      assert.deepStrictEqual(
+        [unknown.status, yield* Effect.promise(() => unknown.text())],
+        [404, "Not found"],
+      )
       const preflight = yield* fetchPath("/v1/shape", { method: "OPTIONS" })
-      assert.deepStrictEqual([preflight.status, header(preflight, "access-control-allow-headers")], [204, "authorization, content-type, if-none-match, traceparent"])
+      assert.deepStrictEqual(
+        [preflight.status, header(preflight, "access-control-allow-headers")],
+        [204, "authorization, content-type, if-none-match, traceparent"],
+      )
       for (const path of ["/v1/shape", "/v1/shape/", "//v1//shape", "/v1/%73hape"]) {
         const refused = yield* fetchPath(`${path}?table=items&offset=-1`)
         assert.deepStrictEqual([refused.status, header(refused, "access-control-allow-origin")], [401, "*"])
@@ -62,7 +71,8 @@ describe("Routes", () => {
       const head = yield* fetchPath("/v1/shape?table=items&offset=-1&secret=s", { method: "HEAD" })
       assert.deepStrictEqual([head.status, yield* Effect.promise(() => head.text())], [200, ""])
       assert.match(header(head, "electric-handle"), /^\d+-\d+$/u)
-    }))
+    }),
+  )
 
   it.live("refuse DELETE unless allowed, and make the handle void where it is", () =>
     Effect.gen(function* () {
@@ -76,42 +86,117 @@ describe("Routes", () => {
       while (server.counts().waiters === 0) yield* Effect.sleep(5)
       assert.strictEqual((yield* get(server, { table: "items" }, { method: "DELETE" })).status, 202)
       assert.strictEqual((yield* Effect.promise(() => waiting)).status, 409)
-    }))
+    }),
+  )
 })
 
 describe("Validation", () => {
   it.live("reports the first broken stage under Electric's field and in its words", () =>
     Effect.gen(function* () {
       const server = yield* serve()
-      const expectations: ReadonlyArray<readonly [Record<string, string>, Record<string, ReadonlyArray<string>>]> = [
+      const expectations: ReadonlyArray<
+        readonly [Record<string, string>, Record<string, ReadonlyArray<string>>]
+      > = [
         [{ table: "items" }, { offset: ["can't be blank"] }],
         [{ table: "items", offset: "abc" }, { offset: ["has invalid format"] }],
         [{ table: "items", offset: "0_0" }, { handle: ["can't be blank when offset != -1"] }],
         [{ table: "items", offset: "-1", live: "" }, { live: ["can't be true when offset == -1"] }],
-        [{ table: "items", offset: "-1", live_sse: "true" }, { live_sse: ["can't be true unless live is also true"] }],
+        [
+          { table: "items", offset: "-1", live_sse: "true" },
+          { live_sse: ["can't be true unless live is also true"] },
+        ],
         [{ offset: "-1" }, { table: ["can't be blank"] }],
-        [{ table: "nope", offset: "-1" }, { table: ['Table "public"."nope" does not exist. If the table name contains capitals or special characters you must quote it.'] }],
-        [{ table: "items", offset: "-1", columns: "title" }, { columns: ["The list of columns must include all primary key columns, missing: id"] }],
-        [{ table: "items", offset: "-1", columns: "id,nope" }, { columns: ["The following columns are not found on the table: nope"] }],
-        [{ table: "items", offset: "-1", replica: "x", log: "y" }, { replica: ["is invalid"], log: ["is invalid"] }],
-        [{ table: "items", offset: "-1", where: "n = $1", "params[2]": "1" }, { params: ["Parameters must be numbered sequentially, starting from 1"] }],
-        [{ table: "items", offset: "-1", where: "n = $1", "params[1]": "abc" }, { where: ["At location 4: invalid syntax for type int4: abc"] }],
-        [{ table: "items", offset: "-1", where: "n = $1" }, { where: ["At location 4: parameter $1 was not provided"] }],
-        [{ table: "items", offset: "-1", where: "n =" }, { where: ["At location 18: syntax error at end of input"] }],
+        [
+          { table: "nope", offset: "-1" },
+          {
+            table: [
+              'Table "public"."nope" does not exist. If the table name contains capitals or special characters you must quote it.',
+            ],
+          },
+        ],
+        [
+          { table: "items", offset: "-1", columns: "title" },
+          { columns: ["The list of columns must include all primary key columns, missing: id"] },
+        ],
+        [
+          { table: "items", offset: "-1", columns: "id,nope" },
+          { columns: ["The following columns are not found on the table: nope"] },
+        ],
+        [
+          { table: "items", offset: "-1", replica: "x", log: "y" },
+          { replica: ["is invalid"], log: ["is invalid"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n = $1", "params[2]": "1" },
+          { params: ["Parameters must be numbered sequentially, starting from 1"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n = $1", "params[1]": "abc" },
+          { where: ["At location 4: invalid syntax for type int4: abc"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n = $1" },
+          { where: ["At location 4: parameter $1 was not provided"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n =" },
+          { where: ["At location 18: syntax error at end of input"] },
+        ],
         [{ table: "items", offset: "-1", where: "n + 1" }, { where: ["WHERE clause must return a boolean"] }],
-        [{ table: "items", offset: "-1", where: "title = n" }, { where: ["At location 6: Could not select an operator overload"] }],
-        [{ table: "items", offset: "-1", where: "nope = 1" }, { where: ["At location 0: unknown reference nope"] }],
-        [{ table: "items", offset: "-1", where: "now() > now()" }, { where: ["At location 0: unknown or unsupported function now/0"] }],
-        [{ table: "items", offset: "-1", where: "count(*) > 0" }, { where: ["At location 0: aggregation is not supported in this context"] }],
-        [{ table: "items", offset: "-1", where: "EXISTS (SELECT 1 FROM parents)" }, { where: ["At location 30: Expected a plain column reference"] }],
-        [{ table: "items", offset: "-1", where: "n IN (SELECT ok FROM parents)" }, { where: ["At location 2: left side of `IN (SELECT ...)` has type int4 but subquery returns bool[]"] }],
-        [{ table: "items", offset: "-1", where: "n = 1; drop table items" }, { where: ['unescaped ";" causing statement split'] }],
-        [{ table: "items", offset: "-1", where: "n = 1 ORDER BY n" }, { where: ["malformed query ending with SQL clauses"] }],
-        [{ table: "items", offset: "-1", where: "n IN (SELECT id FROM parents) OR NOT n IN (SELECT id FROM parents)" }, { where: ["a subquery dependency cannot be used with both positive and negative polarity in the same filter"] }],
+        [
+          { table: "items", offset: "-1", where: "title = n" },
+          { where: ["At location 6: Could not select an operator overload"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "nope = 1" },
+          { where: ["At location 0: unknown reference nope"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "now() > now()" },
+          { where: ["At location 0: unknown or unsupported function now/0"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "count(*) > 0" },
+          { where: ["At location 0: aggregation is not supported in this context"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "EXISTS (SELECT 1 FROM parents)" },
+          { where: ["At location 30: Expected a plain column reference"] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n IN (SELECT ok FROM parents)" },
+          {
+            where: [
+              "At location 2: left side of `IN (SELECT ...)` has type int4 but subquery returns bool[]",
+            ],
+          },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n = 1; drop table items" },
+          { where: ['unescaped ";" causing statement split'] },
+        ],
+        [
+          { table: "items", offset: "-1", where: "n = 1 ORDER BY n" },
+          { where: ["malformed query ending with SQL clauses"] },
+        ],
+        [
+          {
+            table: "items",
+            offset: "-1",
+            where: "n IN (SELECT id FROM parents) OR NOT n IN (SELECT id FROM parents)",
+          },
+          {
+            where: [
+              "a subquery dependency cannot be used with both positive and negative polarity in the same filter",
+            ],
+          },
+        ],
       ]
-      for (const [query, errors] of expectations) assert.deepStrictEqual(yield* errorsOf(server, query), [400, errors], JSON.stringify(query))
+      for (const [query, errors] of expectations)
+        assert.deepStrictEqual(yield* errorsOf(server, query), [400, errors], JSON.stringify(query))
       assert.strictEqual(server.counts().shapes, 0)
-    }))
+    }),
+  )
 
   it.live("ignores what Electric ignores, and shares one shape among equal definitions", () =>
     Effect.gen(function* () {
@@ -119,14 +204,30 @@ describe("Validation", () => {
       const handleOf = (query: Record<string, string>) =>
         Effect.map(get(server, { offset: "-1", ...query }), (response) => header(response, "electric-handle"))
       const plain = yield* handleOf({ table: "items", where: "n = 1" })
-      assert.strictEqual(yield* handleOf({ table: "public.ITEMS", where: "( N=1 )", handle: "x-1", "cache-buster": "2", expired_handle: "y" }), plain)
+      assert.strictEqual(
+        yield* handleOf({
+          table: "public.ITEMS",
+          where: "( N=1 )",
+          handle: "x-1",
+          "cache-buster": "2",
+          expired_handle: "y",
+        }),
+        plain,
+      )
       const columns = yield* handleOf({ table: "items", columns: "id,title" })
       assert.strictEqual(yield* handleOf({ table: "items", columns: '"title",id' }), columns)
-      const others = [{ where: "n = 2" }, { columns: "id,n" }, { replica: "full" }, { log: "changes_only" }, {}]
+      const others = [
+        { where: "n = 2" },
+        { columns: "id,n" },
+        { replica: "full" },
+        { log: "changes_only" },
+        {},
+      ]
       const handles = new Set([plain, columns])
       for (const other of others) handles.add(yield* handleOf({ table: "items", ...other }))
       assert.strictEqual(handles.size, others.length + 2)
-    }))
+    }),
+  )
 })
 
 describe("A shape", () => {
@@ -136,7 +237,12 @@ describe("A shape", () => {
       const first = yield* get(server, { table: "items", offset: "-1" })
       const handle = header(first, "electric-handle")
       assert.deepStrictEqual(
-        [header(first, "electric-offset"), first.headers.get("electric-up-to-date"), first.headers.get("electric-cursor"), header(first, "cache-control")],
+        [
+          header(first, "electric-offset"),
+          first.headers.get("electric-up-to-date"),
+          first.headers.get("electric-cursor"),
+          header(first, "cache-control"),
+        ],
         ["0_0", null, null, "public, max-age=604800, s-maxage=3600, stale-while-revalidate=2629746"],
       )
       assert.deepStrictEqual(JSON.parse(header(first, "electric-schema")), {
@@ -146,21 +252,46 @@ describe("A shape", () => {
         "Odd name": { type: "text" },
       })
       const second = yield* get(server, { table: "items", offset: "0_0", handle })
-      assert.deepStrictEqual([header(second, "electric-offset"), second.headers.get("electric-up-to-date"), header(second, "electric-has-data")], ["0_inf", "", "true"])
+      assert.deepStrictEqual(
+        [
+          header(second, "electric-offset"),
+          second.headers.get("electric-up-to-date"),
+          header(second, "electric-has-data"),
+        ],
+        ["0_inf", "", "true"],
+      )
       const before = performance.now()
-      const live = yield* get(server, { table: "items", offset: "0_inf", handle, live: "true", cursor: "99999999999" })
+      const live = yield* get(server, {
+        table: "items",
+        offset: "0_inf",
+        handle,
+        live: "true",
+        cursor: "99999999999",
+      })
       assert.isAtLeast(performance.now() - before, 390)
       assert.deepStrictEqual(
-        [header(live, "electric-has-data"), live.headers.get("electric-schema"), header(live, "cache-control")],
+        [
+          header(live, "electric-has-data"),
+          live.headers.get("electric-schema"),
+          header(live, "cache-control"),
+        ],
         ["false", null, "public, max-age=5, stale-while-revalidate=5"],
       )
       assert.isAbove(Number(header(live, "electric-cursor")), 99_999_999_999)
       assert.match(header(live, "etag"), /:0_inf:0_inf:\d+"$/u)
-      const again = yield* get(server, { table: "items", offset: "-1" }, { headers: { "if-none-match": header(first, "etag") } })
+      const again = yield* get(
+        server,
+        { table: "items", offset: "-1" },
+        { headers: { "if-none-match": header(first, "etag") } },
+      )
       assert.strictEqual(again.status, 304)
       const now = yield* get(server, { table: "items", offset: "now" })
-      assert.deepStrictEqual([header(now, "electric-offset"), header(now, "electric-has-data")], ["0_inf", "false"])
-    }))
+      assert.deepStrictEqual(
+        [header(now, "electric-offset"), header(now, "electric-has-data")],
+        ["0_inf", "false"],
+      )
+    }),
+  )
 
   it.live("answers 409 with the right handle to a foreign one, and that handle works at once", () =>
     Effect.gen(function* () {
@@ -173,17 +304,21 @@ describe("A shape", () => {
       const handle = header(refused, "electric-handle")
       const next = yield* get(server, { table: "items", offset: "-1", handle })
       assert.strictEqual(header(next, "electric-handle"), handle)
-    }))
+    }),
+  )
 
-  it.live("holds an offset past its end for half the timeout, then calls it out of bounds, or serves what arrives", () =>
-    Effect.gen(function* () {
-      const server = yield* serve()
-      const handle = header(yield* get(server, { table: "items", offset: "-1" }), "electric-handle")
-      const before = performance.now()
-      const past = yield* errorsOf(server, { table: "items", offset: "9999999999999999_0", handle })
-      assert.deepStrictEqual(past, [400, { offset: ["out of bounds for this shape"] }])
-      assert.isAtLeast(performance.now() - before, 190)
-    }))
+  it.live(
+    "holds an offset past its end for half the timeout, then calls it out of bounds, or serves what arrives",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* serve()
+        const handle = header(yield* get(server, { table: "items", offset: "-1" }), "electric-handle")
+        const before = performance.now()
+        const past = yield* errorsOf(server, { table: "items", offset: "9999999999999999_0", handle })
+        assert.deepStrictEqual(past, [400, { offset: ["out of bounds for this shape"] }])
+        assert.isAtLeast(performance.now() - before, 190)
+      }),
+  )
 
   it.live("builds keys from composite, slashed, boolean and missing keys alike in snapshot and log", () =>
     Effect.gen(function* () {
@@ -193,13 +328,22 @@ describe("A shape", () => {
       yield* Effect.promise(() => odd.catchUp())
       yield* Effect.promise(() => keyless.catchUp())
       assert.deepStrictEqual([...odd.replica.rows.keys()], ['"public"."Ünï"/"x//y"/"1"'])
-      assert.deepStrictEqual([...keyless.replica.rows.keys()].toSorted(), ['"public"."keyless"/"1"/_', '"public"."keyless"/"2"/"z"'])
-      yield* Effect.promise(() => db.exec(`update "Ünï" set b = false; update keyless set b = 'y' where a = 1`))
+      assert.deepStrictEqual([...keyless.replica.rows.keys()].toSorted(), [
+        '"public"."keyless"/"1"/_',
+        '"public"."keyless"/"2"/"z"',
+      ])
+      yield* Effect.promise(() =>
+        db.exec(`update "Ünï" set b = false; update keyless set b = 'y' where a = 1`),
+      )
       yield* Effect.promise(() => odd.catchUp())
       yield* Effect.promise(() => keyless.catchUp())
       assert.deepStrictEqual(odd.values, [{ "a/b": "x/y", k2: "1", b: "f" }])
-      assert.deepStrictEqual([...keyless.replica.rows.keys()].toSorted(), ['"public"."keyless"/"1"/"y"', '"public"."keyless"/"2"/"z"'])
-    }))
+      assert.deepStrictEqual([...keyless.replica.rows.keys()].toSorted(), [
+        '"public"."keyless"/"1"/"y"',
+        '"public"."keyless"/"2"/"z"',
+      ])
+    }),
+  )
 
   it.live("is rotated when its log passes the limit, and serves the new rows under a new handle", () =>
     Effect.gen(function* () {
@@ -214,7 +358,8 @@ describe("A shape", () => {
       }
       assert.isAtLeast(client.refetches, 1)
       assert.strictEqual(client.values.length, 20)
-    }))
+    }),
+  )
 
   it.live("releases the waiter of a client that goes away", () =>
     Effect.gen(function* () {
@@ -227,19 +372,26 @@ describe("A shape", () => {
       abort.abort()
       assert.strictEqual(yield* Effect.promise(() => gone), "AbortError")
       while (server.counts().waiters !== 0) yield* Effect.sleep(5)
-    }))
+    }),
+  )
 
   it.live("is served by two servers over one database at the same time, each with handles of its own", () =>
     Effect.gen(function* () {
       const servers = [yield* serve(), yield* serve()]
-      const clients = servers.map((server) => new ReplayClient(server.url, { table: "items", where: "n > 100" }))
+      const clients = servers.map(
+        (server) => new ReplayClient(server.url, { table: "items", where: "n > 100" }),
+      )
       for (const client of clients) yield* Effect.promise(() => client.catchUp())
       yield* Effect.promise(() => db.exec("insert into items values (3, 'three', 101)"))
       yield* Effect.addFinalizer(() => Effect.promise(() => db.exec("delete from items where id = 3")))
       for (const client of clients) yield* Effect.promise(() => client.catchUp())
-      assert.deepStrictEqual(clients.map((client) => client.values.length), [1, 1])
+      assert.deepStrictEqual(
+        clients.map((client) => client.values.length),
+        [1, 1],
+      )
       assert.notStrictEqual(clients[0]?.handle, clients[1]?.handle)
-    }))
+    }),
+  )
 
   it.live("leaves nothing in the database when an unnamed server ends", () =>
     Effect.gen(function* () {
@@ -250,8 +402,11 @@ describe("A shape", () => {
         }),
       )
       const left = yield* Effect.promise(() =>
-        db.query("select nspname from pg_namespace where nspname like 'espalier%' union all select tgname from pg_trigger where tgname like '000_%' union all select evtname from pg_event_trigger"),
+        db.query(
+          "select nspname from pg_namespace where nspname like 'espalier%' union all select tgname from pg_trigger where tgname like '000_%' union all select evtname from pg_event_trigger",
+        ),
       )
       assert.deepStrictEqual(left.rows, [])
-    }))
+    }),
+  )
 })

@@ -61,10 +61,10 @@ const removeScript = (schema: string): string =>
 const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
   const name = triggerName(schema)
   const oid = quoteText(table.oid)
-  const [known] = await sql.rows(
-    `select 1 from pg_trigger where tgrelid = $1::oid and tgname = $2`,
-    [table.oid, `000_${schema}`],
-  )
+  const [known] = await sql.rows(`select 1 from pg_trigger where tgrelid = $1::oid and tgname = $2`, [
+    table.oid,
+    `000_${schema}`,
+  ])
   if (known !== undefined) return
   await sql.exec(`
     create trigger ${name} after insert or update or delete on ${table.sqlName}
@@ -111,7 +111,13 @@ const take = async (sql: Sql, schema: string): Promise<Captured> => {
     const operation = operations[String(op)]
     if (operation === undefined) truncated.push(String(relation))
     else {
-      changes.push({ operation, relation: String(relation), position, oldRow: oldRow ?? null, newRow: newRow ?? null })
+      changes.push({
+        operation,
+        relation: String(relation),
+        position,
+        oldRow: oldRow ?? null,
+        newRow: newRow ?? null,
+      })
       position += 2
     }
   }

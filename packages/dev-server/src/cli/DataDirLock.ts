@@ -26,7 +26,9 @@ export const acquire = (dataDir: string): Effect.Effect<void, DataDirError, Scop
       catch: (error) =>
         error instanceof DataDirError
           ? error
-          : new DataDirError({ message: `The data directory ${dataDir} cannot be used: ${messageOf(error)}` }),
+          : new DataDirError({
+              message: `The data directory ${dataDir} cannot be used: ${messageOf(error)}`,
+            }),
     }),
     () => Effect.sync(() => rmSync(path, { force: true })),
   )

@@ -39,11 +39,23 @@ export type FlagsReading =
   | { readonly flags: Flags; readonly problem?: never }
   | { readonly problem: string; readonly flags?: never }
 
-const valued = ["--port", "--host", "--data-dir", "--seed", "--secret", "--sql-token", "--long-poll-timeout", "--chunk-bytes"]
+const valued = [
+  "--port",
+  "--host",
+  "--data-dir",
+  "--seed",
+  "--secret",
+  "--sql-token",
+  "--long-poll-timeout",
+  "--chunk-bytes",
+]
 const switches = ["--allow-delete", "--json", "--help"]
 
 /** `env` supplies the SQL token where no flag does. */
-export const readFlags = (args: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): FlagsReading => {
+export const readFlags = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>,
+): FlagsReading => {
   const values = new Map<string, Array<string>>()
   for (let at = 0; at < args.length; at += 1) {
     const [name = "", inline] = splitFlag(args[at] ?? "")

@@ -76,7 +76,9 @@ const explainListen = (message: string, flags: Flags): string => {
 const probePort = (flags: Flags): Effect.Effect<void, StartError> =>
   Effect.callback<void, StartError>((resume) => {
     const probe = createServer()
-    probe.once("error", (error) => resume(Effect.fail(new StartError({ message: explainListen(error.message, flags) }))))
+    probe.once("error", (error) =>
+      resume(Effect.fail(new StartError({ message: explainListen(error.message, flags) }))),
+    )
     probe.listen(flags.port, flags.host, () => probe.close(() => resume(Effect.void)))
   })
 
@@ -89,7 +91,8 @@ const readSeeds = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Se
   Effect.forEach(paths, (path) =>
     Effect.try({
       try: () => ({ path, script: readFileSync(path, "utf8") }),
-      catch: (error) => new StartError({ message: `The seed file ${path} cannot be read: ${messageOf(error)}` }),
+      catch: (error) =>
+        new StartError({ message: `The seed file ${path} cannot be read: ${messageOf(error)}` }),
     }),
   )
 
@@ -104,7 +107,9 @@ const open = (dataDir: string | null): Effect.Effect<PGlite, StartError, Scope.S
         })
       },
       catch: (error) =>
-        new StartError({ message: `The database ${dataDir ?? "in memory"} cannot be opened: ${messageOf(error)}` }),
+        new StartError({
+          message: `The database ${dataDir ?? "in memory"} cannot be opened: ${messageOf(error)}`,
+        }),
     }),
     (db) => Effect.promise(() => db.close()),
   )

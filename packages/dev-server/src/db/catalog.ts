@@ -80,12 +80,30 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
     columns,
     keyColumns,
     isPartition: isPartition === "t",
-    signature: JSON.stringify([oid, schema, name, columns.map((c) => [c.name, c.typeOid, c.type]), keyColumns]),
+    signature: JSON.stringify([
+      oid,
+      schema,
+      name,
+      columns.map((c) => [c.name, c.typeOid, c.type]),
+      keyColumns,
+    ]),
   }
 }
 
 const describeColumn = (row: TextRow): { readonly column: Column; readonly keyIndex: number | null } => {
-  const [name, type, typeName, typeOid, typmodText, notNull, generated, ndims, elementName, keyIndex, castType] = row
+  const [
+    name,
+    type,
+    typeName,
+    typeOid,
+    typmodText,
+    notNull,
+    generated,
+    ndims,
+    elementName,
+    keyIndex,
+    castType,
+  ] = row
   const typmod = Number(typmodText)
   const isArray = elementName !== null && elementName !== undefined
   const base = isArray ? elementName : String(typeName)

@@ -19,7 +19,11 @@ export const parseRecord = (literal: string): Array<Text> => {
   }
 }
 
-const readField = (literal: string, start: number, end: number): { readonly value: Text; readonly next: number } => {
+const readField = (
+  literal: string,
+  start: number,
+  end: number,
+): { readonly value: Text; readonly next: number } => {
   let at = start
   let text = ""
   let quoted = false

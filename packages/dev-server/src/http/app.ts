@@ -4,7 +4,7 @@
 import { Header, Param } from "@espalier/engine/wire"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Database } from "../db/Database.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import { type Query, parseQuery } from "./query.ts"
@@ -27,7 +27,9 @@ export interface AppOptions extends ShapeRouteOptions {
 type Answer = HttpServerResponse.HttpServerResponse
 
 /** The whole application. */
-export const makeApp = (options: AppOptions): Effect.Effect<Answer, never, HttpServerRequest.HttpServerRequest> =>
+export const makeApp = (
+  options: AppOptions,
+): Effect.Effect<Answer, never, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const [path = "/", search = ""] = splitOnce(request.url, "?")
@@ -38,7 +40,9 @@ export const makeApp = (options: AppOptions): Effect.Effect<Answer, never, HttpS
       ifNoneMatch: request.headers["if-none-match"],
     }
     if (route === "/sql") {
-      return options.sqlToken === null ? respond.notFound(exchange) : yield* serveSql(options.db, options.sqlToken, request)
+      return options.sqlToken === null
+        ? respond.notFound(exchange)
+        : yield* serveSql(options.db, options.sqlToken, request)
     }
     const isRead = request.method === "GET" || request.method === "HEAD"
     if (route === "/" && isRead) return respond.empty(exchange, 200)
@@ -59,7 +63,10 @@ const splitOnce = (text: string, separator: string): readonly [string, string] =
 
 /** Trailing, doubled and percent-encoded spellings are the same route, and so meet the same secret check. */
 const normalise = (path: string): string => {
-  const parts = path.split("/").map(decode).filter((part) => part !== "")
+  const parts = path
+    .split("/")
+    .map(decode)
+    .filter((part) => part !== "")
   return `/${parts.join("/")}`
 }
 
@@ -74,7 +81,8 @@ const decode = (part: string): string => {
 
 const serveShapePath = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> => {
   if (exchange.method === "OPTIONS") return Effect.succeed(respond.preflight(exchange))
-  if (!["GET", "HEAD", "POST", "DELETE"].includes(exchange.method)) return Effect.succeed(respond.notFound(exchange))
+  if (!["GET", "HEAD", "POST", "DELETE"].includes(exchange.method))
+    return Effect.succeed(respond.notFound(exchange))
   if (options.secret !== null && (query.get(Param.secret) ?? query.get(Param.apiSecret)) !== options.secret) {
     return Effect.succeed(respond.failure(exchange, 401, { message: "Unauthorized - Invalid API secret" }))
   }
@@ -88,11 +96,16 @@ const serveShapePath = (options: AppOptions, exchange: Exchange, query: Query): 
 }
 
 /** Parts of the protocol this version does not speak; refused by name rather than half answered. */
-const findUnsupported = (exchange: Exchange, query: Query): Readonly<Record<string, ReadonlyArray<string>>> | null => {
+const findUnsupported = (
+  exchange: Exchange,
+  query: Query,
+): Readonly<Record<string, ReadonlyArray<string>>> | null => {
   const message = ["is not supported by the development server"]
   if (exchange.method === "POST") return { method: message }
   if ([...query.keys()].some((name) => name.startsWith(Param.subsetPrefix))) return { subset: message }
-  const isSse = [Param.liveSse, Param.experimentalLiveSse].some((name) => query.has(name) && query.get(name) !== "false")
+  const isSse = [Param.liveSse, Param.experimentalLiveSse].some(
+    (name) => query.has(name) && query.get(name) !== "false",
+  )
   return isSse && query.get(Param.live) === "true" ? { [Param.liveSse]: message } : null
 }
 
@@ -100,7 +113,9 @@ const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Eff
   Effect.gen(function* () {
     const { engine } = options
     if (!options.allowDelete) {
-      return respond.failure(exchange, 405, { message: "DELETE not allowed. Start the server with --allow-delete." })
+      return respond.failure(exchange, 405, {
+        message: "DELETE not allowed. Start the server with --allow-delete.",
+      })
     }
     const handle = query.get(Param.handle)
     const byHandle = typeof handle === "string" && handle !== "" ? engine.find(handle) : undefined
@@ -110,7 +125,10 @@ const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Eff
     const definition =
       reading === null
         ? null
-        : yield* Effect.tryPromise({ try: () => engine.resolve(reading.request.definition), catch: (error) => error })
+        : yield* Effect.tryPromise({
+            try: () => engine.resolve(reading.request.definition),
+            catch: (error) => error,
+          })
     const shape = byHandle ?? (definition === null ? undefined : engine.existing(definition))
     if (shape === undefined) return respond.failure(exchange, 404, { message: "No existing shape found" })
     if (definition !== null && shape.definition.identity !== definition.identity) {

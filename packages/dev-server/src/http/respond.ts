@@ -82,10 +82,14 @@ export const failure = (
   status: number,
   body: Readonly<Record<string, unknown>>,
   headers: Record<string, string> = {},
-): HttpServerResponse.HttpServerResponse => json(exchange, status, JSON.stringify(body), { ...errorHeaders, ...headers })
+): HttpServerResponse.HttpServerResponse =>
+  json(exchange, status, JSON.stringify(body), { ...errorHeaders, ...headers })
 
 /** 409: the handle is void. `handle` names the one to use instead, where it is known. */
-export const mustRefetch = (exchange: Exchange, handle: string | null): HttpServerResponse.HttpServerResponse =>
+export const mustRefetch = (
+  exchange: Exchange,
+  handle: string | null,
+): HttpServerResponse.HttpServerResponse =>
   json(exchange, 409, mustRefetchBody, {
     [Header.cacheControl]: `public, max-age=${handle === null ? 1 : 60}, must-revalidate`,
     ...(handle === null ? {} : { [Header.handle]: handle, [Header.etag]: `"${handle}::"` }),
@@ -101,9 +105,15 @@ export const served = (
     ? notModified(exchange, headers)
     : json(exchange, 200, body, headers)
 
-const notModified = (exchange: Exchange, headers: Record<string, string>): HttpServerResponse.HttpServerResponse => {
+const notModified = (
+  exchange: Exchange,
+  headers: Record<string, string>,
+): HttpServerResponse.HttpServerResponse => {
   const { [Header.schema]: _, ...kept } = headers
-  return HttpServerResponse.empty({ status: 304, headers: { ...common(exchange), ...kept, "content-type": jsonType } })
+  return HttpServerResponse.empty({
+    status: 304,
+    headers: { ...common(exchange), ...kept, "content-type": jsonType },
+  })
 }
 
 /** An answer without a body. */

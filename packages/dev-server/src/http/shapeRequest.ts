@@ -25,7 +25,16 @@ export type Reading =
   | { readonly request: ShapeRequest; readonly errors?: never }
   | { readonly errors: FieldErrors; readonly request?: never }
 
-const scalars = [Param.table, Param.offset, Param.handle, Param.cursor, Param.where, Param.columns, Param.replica, Param.log]
+const scalars = [
+  Param.table,
+  Param.offset,
+  Param.handle,
+  Param.cursor,
+  Param.where,
+  Param.columns,
+  Param.replica,
+  Param.log,
+]
 
 /** Reads and validates. */
 export const readShapeRequest = (query: Query): Reading => {
@@ -76,12 +85,14 @@ const readTypeErrors = (query: Query, text: (name: string) => string | null): Fi
   const errors: Record<string, ReadonlyArray<string>> = {}
   for (const name of scalars) if (typeof query.get(name) === "object") errors[name] = ["is invalid"]
   const params = query.get(Param.params)
-  if (typeof params === "string" || (typeof params === "object" && hasBadKey(params))) errors[Param.params] = ["is invalid"]
+  if (typeof params === "string" || (typeof params === "object" && hasBadKey(params)))
+    errors[Param.params] = ["is invalid"]
   const replica = text(Param.replica)
   if (replica !== null && replica !== "default" && replica !== "full") errors[Param.replica] = ["is invalid"]
   const log = text(Param.log)
   if (log !== null && log !== "full" && log !== "changes_only") errors[Param.log] = ["is invalid"]
-  if (errors[Param.offset] === undefined && text(Param.offset) === null) errors[Param.offset] = ["can't be blank"]
+  if (errors[Param.offset] === undefined && text(Param.offset) === null)
+    errors[Param.offset] = ["can't be blank"]
   return Object.keys(errors).length > 0 ? errors : null
 }
 

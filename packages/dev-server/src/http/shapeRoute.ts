@@ -147,12 +147,21 @@ const shapeHeaders = (shape: Shape, offset: Offset): Record<string, string> => (
   [Header.offset]: formatOffset(offset),
 })
 
-const serveSlice = (serving: Serving, slice: Slice, cursor: string | null = null, unique?: string): Answer => {
+const serveSlice = (
+  serving: Serving,
+  slice: Slice,
+  cursor: string | null = null,
+  unique?: string,
+): Answer => {
   const { options, exchange, request, shape, schema } = serving
   const requested = request.offset === "now" || request.offset.tx < 0 ? beforeAll : request.offset
   const isStart = requested.tx < 0
   const messages = slice.isEnd ? [...slice.messages, upToDate(options.engine.lastLsn)] : slice.messages
-  const cache = isStart ? respond.cacheControl.start : request.isLive ? respond.cacheControl.live : respond.cacheControl.catchUp
+  const cache = isStart
+    ? respond.cacheControl.start
+    : request.isLive
+      ? respond.cacheControl.live
+      : respond.cacheControl.catchUp
   return respond.served(exchange, toBody(messages), {
     ...shapeHeaders(shape, slice.offset),
     [Header.cacheControl]: cache,
@@ -166,10 +175,9 @@ const serveSlice = (serving: Serving, slice: Slice, cursor: string | null = null
 
 /** Header values are Latin-1; other characters of names go as JSON escapes. */
 const schemaHeader = (definition: Definition): string =>
-  JSON.stringify(Object.fromEntries(definition.columns.map((column) => [column.name, column.header]))).replaceAll(
-    /[\u007f-\uffff]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  )
+  JSON.stringify(
+    Object.fromEntries(definition.columns.map((column) => [column.name, column.header])),
+  ).replaceAll(/[\u007f-\uffff]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** The next cursor: the time in steps of the long-poll timeout, always above the client's (protocol reference §2.1). */
 const liveCursor = Effect.fnUntraced(function* (options: ShapeRouteOptions, request: ShapeRequest) {

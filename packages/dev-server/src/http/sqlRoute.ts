@@ -4,7 +4,7 @@
  */
 import { timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
-import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { type Database, SqlFailure, type StatementResult, type Text } from "../db/Database.ts"
 
@@ -43,14 +43,22 @@ export const serveSql = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<Answer> =>
   Effect.gen(function* () {
-    if (!isLoopbackHost(request.headers["host"])) return refused(403, "forbidden_host", "Only for this machine")
+    if (!isLoopbackHost(request.headers["host"]))
+      return refused(403, "forbidden_host", "Only for this machine")
     if (!isToken(request.headers[tokenHeader], token)) {
       return refused(401, "unauthorized", `Header ${tokenHeader} is missing or wrong`)
     }
     if (request.method !== "POST") return refused(405, "method_not_allowed", "Use POST")
-    const body = yield* request.text.pipe(Effect.map(readStatements), Effect.catch(() => Effect.succeed(null)))
+    const body = yield* request.text.pipe(
+      Effect.map(readStatements),
+      Effect.catch(() => Effect.succeed(null)),
+    )
     if (body === null) {
-      return refused(400, "bad_request", 'The body must be {"statements":[{"sql":"…","params":[…]}]} with text, number, boolean or null params')
+      return refused(
+        400,
+        "bad_request",
+        'The body must be {"statements":[{"sql":"…","params":[…]}]} with text, number, boolean or null params',
+      )
     }
     return yield* runAll(db, body)
   })
@@ -84,13 +92,16 @@ const runAll = (db: Database, statements: ReadonlyArray<Statement>): Effect.Effe
 }
 
 const toResult = (result: StatementResult): unknown => ({
-  rows: result.rows.map((row) => Object.fromEntries(result.columns.map((name, index) => [name, row[index] ?? null]))),
+  rows: result.rows.map((row) =>
+    Object.fromEntries(result.columns.map((name, index) => [name, row[index] ?? null])),
+  ),
   affected: result.affected,
 })
 
 const readStatements = (text: string): ReadonlyArray<Statement> | null => {
   const body: unknown = parseJson(text)
-  if (typeof body !== "object" || body === null || !("statements" in body) || !Array.isArray(body.statements)) return null
+  if (typeof body !== "object" || body === null || !("statements" in body) || !Array.isArray(body.statements))
+    return null
   const statements = body.statements.map(readStatement)
   return statements.every((statement) => statement !== null) ? statements : null
 }
@@ -105,11 +116,14 @@ const parseJson = (text: string): unknown => {
 }
 
 const readStatement = (value: unknown): Statement | null => {
-  if (typeof value !== "object" || value === null || !("sql" in value) || typeof value.sql !== "string") return null
+  if (typeof value !== "object" || value === null || !("sql" in value) || typeof value.sql !== "string")
+    return null
   const given: unknown = "params" in value ? value.params : []
   if (!Array.isArray(given)) return null
   const params = given.map(toText)
-  return params.includes(undefined) ? null : { sql: value.sql, params: params.filter((param) => param !== undefined) }
+  return params.includes(undefined)
+    ? null
+    : { sql: value.sql, params: params.filter((param) => param !== undefined) }
 }
 
 const toText = (value: unknown): Text | undefined => {

@@ -64,7 +64,10 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const table = await findTable(sql, schema, name)
   if (table === null || table.columns.length === 0) throw missingTable(schema, name)
   if (table.isPartition) {
-    throw new DefinitionError("table", "is a partition; the development server serves partitioned tables by their root only")
+    throw new DefinitionError(
+      "table",
+      "is a partition; the development server serves partitioned tables by their root only",
+    )
   }
   const columns = selectColumns(table, request.columns)
   const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)

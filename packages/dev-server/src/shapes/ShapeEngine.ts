@@ -3,17 +3,15 @@
  * after the job's transaction has committed. It knows nothing of HTTP; routes ask it for shapes and wait on them.
  */
 import type { Capture } from "../capture/Capture.ts"
-import type { Database, Sql } from "../db/Database.ts"
+import type { Database } from "../db/Database.ts"
 import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
 import type { Clock } from "./Clock.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
-import { snapshotEndMessage, snapshotRow } from "./messages.ts"
-import { membershipOf, readFacts, readRows, readValues, readVisibility } from "./read.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import { rowExpressions, type Shape, valueSelections } from "./Shape.ts"
-import { cutSnapshot, ShapeLog } from "./ShapeLog.ts"
-import type { ValueSet } from "./ValueSet.ts"
+import type { Shape } from "./Shape.ts"
+import { ShapeLog } from "./ShapeLog.ts"
+import { redefine, takeSnapshot } from "./snapshot.ts"
 
 /** What an engine is made of. */
 export interface EngineOptions {
@@ -197,7 +195,8 @@ export class ShapeEngine {
   #void(shape: Shape): void {
     shape.isVoid = true
     this.#byHandle.delete(shape.handle)
-    if (this.#byIdentity.get(shape.definition.identity) === shape) this.#byIdentity.delete(shape.definition.identity)
+    if (this.#byIdentity.get(shape.definition.identity) === shape)
+      this.#byIdentity.delete(shape.definition.identity)
     wake(shape)
   }
 
@@ -225,8 +224,12 @@ export class ShapeEngine {
       const fresh = await define(sql, request)
       for (const table of [fresh.table, ...fresh.innerTables]) await this.#options.capture.track(sql, table)
       const outcome = await drain(sql, this.#context, shapes)
-      const isThere = shapes.some((shape) => shape.definition.identity === fresh.identity && !outcome.voided.includes(shape))
-      const shape = isThere ? null : await this.#snapshot(sql, request, fresh)
+      const isThere = shapes.some(
+        (shape) => shape.definition.identity === fresh.identity && !outcome.voided.includes(shape),
+      )
+      const shape = isThere ? null : await takeSnapshot(sql, this.#options, request, fresh)
+      if (shape !== null) await this.#options.store.add(sql, shape)
+      await this.#options.store.setLastNumber(sql, this.#options.clock.last())
       return { drained: outcome, stored: shape, definition: fresh }
     })
     this.#apply(drained)
@@ -237,37 +240,13 @@ export class ShapeEngine {
     return shape
   }
 
-  async #snapshot(sql: Sql, request: DefinitionRequest, definition: Definition): Promise<StoredShape> {
-    const handle = `${definition.hash}-${this.#options.clock.next()}`
-    const sets = new Map<string, ValueSet>()
-    for (const selection of valueSelections(definition)) sets.set(selection, await readValues(sql, selection))
-    const expressions = rowExpressions(definition)
-    const rows = definition.log === "changes_only" ? [] : await readRows(sql, definition, null)
-    const messages = rows.map(({ row, values }) => {
-      const facts = readFacts(definition, expressions, sets, values)
-      return JSON.stringify(snapshotRow(definition, row, membershipOf(definition, handle, facts), false))
-    })
-    const closing = JSON.stringify(snapshotEndMessage(await readVisibility(sql)))
-    const stored: StoredShape = {
-      handle,
-      request,
-      identity: definition.identity,
-      snapshot: cutSnapshot(messages, closing, this.#options.chunkBytes),
-      entries: [],
-      sets,
-    }
-    await this.#options.store.add(sql, stored)
-    await this.#options.store.setLastNumber(sql, this.#options.clock.last())
-    return stored
-  }
-
   /** Takes up shapes whose definition still means the same; the others' handles are void. */
   async #takeUp(stored: ReadonlyArray<StoredShape>): Promise<void> {
     await this.#options.db.transaction(async (sql) => {
       const current: Array<readonly [StoredShape, Definition]> = []
       const gone: Array<string> = []
       for (const shape of stored) {
-        const definition = await this.#redefine(sql, shape)
+        const definition = await redefine(sql, shape)
         if (definition === null) gone.push(shape.handle)
         else current.push([shape, definition])
       }
@@ -276,26 +255,18 @@ export class ShapeEngine {
     })
   }
 
-  async #redefine(sql: Sql, shape: StoredShape): Promise<Definition | null> {
-    await sql.exec("savepoint espalier_redefine")
-    try {
-      const definition = await define(sql, shape.request)
-      await sql.exec("release savepoint espalier_redefine")
-      return definition.identity === shape.identity ? definition : null
-    } catch {
-      // A definition that no longer analyses belongs to a table that has changed; its handle is void.
-      await sql.exec("rollback to savepoint espalier_redefine; release savepoint espalier_redefine")
-      return null
-    }
-  }
-
   async #evict(): Promise<void> {
     const excess = this.#byHandle.size - this.#options.maxShapes
     if (excess <= 0) return
     const idle = [...this.#byHandle.values()].filter((shape) => shape.waiters.size === 0)
     idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)
     const leaving = idle.slice(0, excess)
-    await this.#options.db.transaction((sql) => this.#options.store.drop(sql, leaving.map((shape) => shape.handle)))
+    await this.#options.db.transaction((sql) =>
+      this.#options.store.drop(
+        sql,
+        leaving.map((shape) => shape.handle),
+      ),
+    )
     for (const shape of leaving) this.#void(shape)
   }
 }
@@ -305,4 +276,3 @@ const wake = (shape: Shape): void => {
   shape.waiters.clear()
   for (const waiter of waiters) waiter()
 }
-

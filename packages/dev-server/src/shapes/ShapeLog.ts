@@ -89,7 +89,11 @@ export class ShapeLog {
 }
 
 /** Cuts a snapshot into chunks: the row that reaches the threshold closes its chunk (protocol reference §3.5). */
-export const cutSnapshot = (rows: Iterable<string>, closing: string, chunkBytes: number): Array<Array<string>> => {
+export const cutSnapshot = (
+  rows: Iterable<string>,
+  closing: string,
+  chunkBytes: number,
+): Array<Array<string>> => {
   const chunks: Array<Array<string>> = []
   let chunk: Array<string> = []
   let bytes = 0
@@ -110,5 +114,10 @@ export const cutSnapshot = (rows: Iterable<string>, closing: string, chunkBytes:
 export const toBody = (messages: ReadonlyArray<string>): string => `[${messages.join(",\n")}]`
 
 /** The `etag` of an answer. */
-export const etagOf = (handle: string, requested: Offset | "now", answered: Offset, unique?: string): string =>
+export const etagOf = (
+  handle: string,
+  requested: Offset | "now",
+  answered: Offset,
+  unique?: string,
+): string =>
   `"${handle}:${requested === "now" ? "now" : formatOffset(requested)}:${formatOffset(answered)}${unique === undefined ? "" : `:${unique}`}"`

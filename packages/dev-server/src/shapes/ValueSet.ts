@@ -4,7 +4,8 @@
  */
 import type { Text, TextRow } from "../db/Database.ts"
 
-const keyOf = (row: TextRow): string => (row.length === 1 && typeof row[0] === "string" ? row[0] : JSON.stringify(row))
+const keyOf = (row: TextRow): string =>
+  row.length === 1 && typeof row[0] === "string" ? row[0] : JSON.stringify(row)
 
 /** Distinguishes the one-column key of a text from the JSON key of a row with NULLs. */
 const scopedKey = (row: TextRow): string => `${row.length === 1 && row[0] !== null ? "t" : "j"}${keyOf(row)}`
@@ -47,7 +48,8 @@ export class ValueSet {
   /** Whether `left NOT IN (set)` is true: every comparison must be false, none unknown. */
   isNotIn(left: TextRow): boolean {
     if (this.#rows.size === 0) return true
-    if (!left.includes(null)) return !this.#rows.has(scopedKey(left)) && !this.#partial.some((row) => mayEqual(left, row))
+    if (!left.includes(null))
+      return !this.#rows.has(scopedKey(left)) && !this.#partial.some((row) => mayEqual(left, row))
     return !this.values().some((row) => mayEqual(left, row))
   }
 }

@@ -43,10 +43,17 @@ export interface DrainContext {
 }
 
 /** Takes and tells. Runs inside the caller's transaction. */
-export const drain = async (sql: Sql, context: DrainContext, shapes: ReadonlyArray<Shape>): Promise<Drained> => {
+export const drain = async (
+  sql: Sql,
+  context: DrainContext,
+  shapes: ReadonlyArray<Shape>,
+): Promise<Drained> => {
   await sql.exec(outputSettingsScript)
   const captured = await context.capture.take(sql)
-  const transactions = captured.transactions.map((transaction) => ({ ...transaction, lsn: context.clock.next() }))
+  const transactions = captured.transactions.map((transaction) => ({
+    ...transaction,
+    lsn: context.clock.next(),
+  }))
   const voided = new Set<Shape>(captured.schemaChanged ? await outdated(sql, shapes) : [])
   const emptied = new Set(transactions.flatMap((transaction) => transaction.truncated))
   for (const shape of shapes) if (emptied.has(shape.definition.table.oid)) voided.add(shape)
@@ -67,7 +74,10 @@ export const drain = async (sql: Sql, context: DrainContext, shapes: ReadonlyArr
     if (outcome.entries.length > 0) await context.store.append(sql, shape.handle, outcome.entries)
     if (outcome.sets !== shape.sets) await context.store.setValues(sql, shape.handle, outcome.sets)
   }
-  await context.store.drop(sql, [...voided].map((shape) => shape.handle))
+  await context.store.drop(
+    sql,
+    [...voided].map((shape) => shape.handle),
+  )
   await context.store.setLastNumber(sql, context.clock.last())
   return {
     told: kept,

@@ -2,6 +2,7 @@
  * Writes the messages of the wire from rows (protocol reference §3). The only place that knows keys, which columns an
  * operation carries, and the headers of each kind. Pure.
  */
+import { Control, MoveEvent, Operation } from "@espalier/engine/wire"
 import type { Text } from "../db/Database.ts"
 import type { Definition } from "./Definition.ts"
 
@@ -31,7 +32,10 @@ export const keyOf = (definition: Definition, row: Row): string => {
   return [`"${schema.replaceAll('"', '""')}"."${name.replaceAll('"', '""')}"`, ...parts].join("/")
 }
 
-const relationOf = (definition: Definition): readonly [string, string] => [definition.table.schema, definition.table.name]
+const relationOf = (definition: Definition): readonly [string, string] => [
+  definition.table.schema,
+  definition.table.name,
+]
 
 const membershipHeaders = (membership: Membership | null): Record<string, unknown> =>
   membership === null ? {} : { tags: membership.tags, active_conditions: membership.conditions }
@@ -52,11 +56,16 @@ const isKey =
     definition.table.keyColumns.includes(name)
 
 /** A row of a snapshot, or one that moved in. */
-export const snapshotRow = (definition: Definition, row: Row, membership: Membership | null, isMoveIn: boolean): object => ({
+export const snapshotRow = (
+  definition: Definition,
+  row: Row,
+  membership: Membership | null,
+  isMoveIn: boolean,
+): object => ({
   key: keyOf(definition, row),
   value: select(definition, row, all),
   headers: {
-    operation: "insert",
+    operation: Operation.insert,
     relation: relationOf(definition),
     ...membershipHeaders(membership),
     ...(isMoveIn ? { is_move_in: true } : {}),
@@ -81,7 +90,7 @@ export const insertMessage = (
   key: keyOf(definition, row),
   value: select(definition, row, all),
   headers: {
-    operation: "insert",
+    operation: Operation.insert,
     relation: relationOf(definition),
     ...log,
     ...membershipHeaders(membership),
@@ -99,7 +108,7 @@ export const deleteMessage = (
   key: keyOf(definition, row),
   value: select(definition, row, definition.replica === "full" ? all : isKey(definition)),
   headers: {
-    operation: "delete",
+    operation: Operation.delete,
     relation: relationOf(definition),
     ...log,
     ...membershipHeaders(membership),
@@ -126,14 +135,17 @@ export const updateMessage = (
     (sameList(memberships.before.tags, memberships.after.tags) &&
       sameList(memberships.before.conditions, memberships.after.conditions))
   if (changed.size === 0 && sameMembership) return null
-  const keep = definition.replica === "full" ? all : (name: string) => changed.has(name) || isKey(definition)(name)
+  const keep =
+    definition.replica === "full" ? all : (name: string) => changed.has(name) || isKey(definition)(name)
   const removed = memberships?.before.tags.filter((tag) => !memberships.after.tags.includes(tag))
   return {
     key: keyOf(definition, after),
     value: select(definition, after, keep),
-    ...(definition.replica === "full" ? { old_value: select(definition, before, (name) => changed.has(name)) } : {}),
+    ...(definition.replica === "full"
+      ? { old_value: select(definition, before, (name) => changed.has(name)) }
+      : {}),
     headers: {
-      operation: "update",
+      operation: Operation.update,
       relation: relationOf(definition),
       ...log,
       ...membershipHeaders(memberships?.after ?? null),
@@ -144,10 +156,12 @@ export const updateMessage = (
 
 /** A move of inner values at one or more positions. */
 export const moveEvent = (
-  event: "move-in" | "move-out",
+  direction: "in" | "out",
   patterns: ReadonlyArray<{ readonly pos: number; readonly value: string }>,
   txids: ReadonlyArray<number>,
-): object => ({ headers: { event, patterns, txids } })
+): object => ({
+  headers: { event: direction === "in" ? MoveEvent.moveIn : MoveEvent.moveOut, patterns, txids },
+})
 
 /** What a snapshot saw. */
 export interface Visibility {
@@ -157,11 +171,11 @@ export interface Visibility {
 }
 
 export const snapshotEndMessage = (visibility: Visibility): object => ({
-  headers: { control: "snapshot-end", ...visibility },
+  headers: { control: Control.snapshotEnd, ...visibility },
 })
 
 export const upToDate = (lsn: number): string =>
-  JSON.stringify({ headers: { control: "up-to-date", global_last_seen_lsn: String(lsn) } })
+  JSON.stringify({ headers: { control: Control.upToDate, global_last_seen_lsn: String(lsn) } })
 
 /** The body of every 409. */
-export const mustRefetchBody = '[{"headers":{"control":"must-refetch"}}]'
+export const mustRefetchBody = JSON.stringify([{ headers: { control: Control.mustRefetch } }])

@@ -34,7 +34,8 @@ export const literalTruth = (literal: SubqueryLiteral, sets: ValueSets, left: Te
 export const needsLeftValues = (literal: SubqueryLiteral, before: ValueSets, after: ValueSets): boolean => {
   if (!literal.isNegated) return false
   const sets = [before, after].map((all) => all.get(literal.subquery.valuesSql) ?? noValues)
-  const partlyNull = literal.subquery.left.length > 1 && literal.subquery.left.some((column) => column.isNullable)
+  const partlyNull =
+    literal.subquery.left.length > 1 && literal.subquery.left.some((column) => column.isNullable)
   return sets.some((set) => set.hasNulls) || partlyNull
 }
 
@@ -51,7 +52,12 @@ export const movesBetween = (
     const is = after.get(literal.subquery.valuesSql) ?? noValues
     const emptied = literal.isNegated && (was.size === 0) !== (is.size === 0)
     const nulls: ReadonlyArray<TextRow> = emptied ? [literal.subquery.left.map(() => null)] : []
-    const candidates = new ValueSet([...was.minus(is), ...is.minus(was), ...nulls, ...leftValues(position)]).values()
+    const candidates = new ValueSet([
+      ...was.minus(is),
+      ...is.minus(was),
+      ...nulls,
+      ...leftValues(position),
+    ]).values()
     const moved = candidates.map((value) => ({
       value,
       was: literalTruth(literal, before, value),
@@ -76,7 +82,10 @@ export const patternsOf = (
   const bySubquery = new Map<string, Array<{ readonly pos: number; readonly value: string }>>()
   for (const move of moves) {
     const columns = move.literal.subquery.left.map((column) => column.name)
-    const patterns = move[direction].map((value) => ({ pos: move.position, value: hashValue(handle, columns, value) }))
+    const patterns = move[direction].map((value) => ({
+      pos: move.position,
+      value: hashValue(handle, columns, value),
+    }))
     if (patterns.length === 0) continue
     const known = bySubquery.get(move.literal.subquery.valuesSql)
     if (known === undefined) bySubquery.set(move.literal.subquery.valuesSql, patterns)

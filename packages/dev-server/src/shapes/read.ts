@@ -28,7 +28,9 @@ export const readFacts = (
 ): RowFacts => {
   let next = 0
   const plain = expressions.truths.map((sql) => (sql === null ? null : values[next++] === "t"))
-  const left = expressions.left.map((columns) => (columns === null ? null : columns.map(() => values[next++] ?? null)))
+  const left = expressions.left.map((columns) =>
+    columns === null ? null : columns.map(() => values[next++] ?? null),
+  )
   const literals = definition.normalForm?.literals ?? []
   const truths = plain.map((known, position) => {
     const literal = literals[position]
@@ -70,14 +72,16 @@ export const readRows = async (
 }
 
 /** Reads the inner values of one selection. */
-export const readValues = async (sql: Sql, selection: string): Promise<ValueSet> => new ValueSet(await sql.rows(selection))
+export const readValues = async (sql: Sql, selection: string): Promise<ValueSet> =>
+  new ValueSet(await sql.rows(selection))
 
 /** Distinct left values of a position over the whole table. */
 export const readLeftValues = (
   sql: Sql,
   definition: Definition,
   columns: ReadonlyArray<string>,
-): Promise<ReadonlyArray<TextRow>> => sql.rows(`select distinct ${columns.join(", ")} from ${definition.table.sqlName}`)
+): Promise<ReadonlyArray<TextRow>> =>
+  sql.rows(`select distinct ${columns.join(", ")} from ${definition.table.sqlName}`)
 
 /** What this transaction's snapshot sees. */
 export const readVisibility = async (sql: Sql): Promise<Visibility> => {
@@ -85,7 +89,11 @@ export const readVisibility = async (sql: Sql): Promise<Visibility> => {
     "select pg_snapshot_xmin(s), pg_snapshot_xmax(s), array_to_json(array(select pg_snapshot_xip(s)::text)) from pg_current_snapshot() as s",
   )
   const [xmin, xmax, xips] = row ?? []
-  return { xmin: String(xmin), xmax: String(xmax), xip_list: JSON.parse(String(xips)) as ReadonlyArray<string> }
+  return {
+    xmin: String(xmin),
+    xmax: String(xmax),
+    xip_list: JSON.parse(String(xips)) as ReadonlyArray<string>,
+  }
 }
 
 /**
@@ -107,7 +115,9 @@ export const movedInRestriction = (
     if (known.length === 0) continue
     params.push(JSON.stringify(known))
     const values = columns.map((column, index) => valueAt(column, index)).join(", ")
-    conditions.push(`(${names.join(", ")}) in (select ${values} from jsonb_array_elements($${params.length}::jsonb) as "espalier:v"(v))`)
+    conditions.push(
+      `(${names.join(", ")}) in (select ${values} from jsonb_array_elements($${params.length}::jsonb) as "espalier:v"(v))`,
+    )
   }
   return { sql: conditions.length === 0 ? "false" : conditions.join(" or "), params }
 }

@@ -55,7 +55,11 @@ interface Judged {
 export type ValuesOf = (literal: string) => ReadonlyArray<Text>
 
 /** Tells a shape without subqueries. */
-export const tellPlain = (shape: Shape, transactions: ReadonlyArray<TellTransaction>, evaluation: Evaluation): Told => {
+export const tellPlain = (
+  shape: Shape,
+  transactions: ReadonlyArray<TellTransaction>,
+  evaluation: Evaluation,
+): Told => {
   const { definition } = shape
   const [condition] = flatExpressions(rowExpressions(definition))
   const judge = (literal: string): Judged => ({
@@ -63,7 +67,10 @@ export const tellPlain = (shape: Shape, transactions: ReadonlyArray<TellTransact
     isHeld: condition === undefined || evaluation.value(condition, literal) === "t",
     facts: { truths: [], left: [] },
   })
-  return { entries: transactions.flatMap((transaction) => changeEntries(shape, transaction, judge)), sets: shape.sets }
+  return {
+    entries: transactions.flatMap((transaction) => changeEntries(shape, transaction, judge)),
+    sets: shape.sets,
+  }
 }
 
 /** Tells a shape with subqueries. `sets` are the inner values now. */
@@ -80,25 +87,34 @@ export const tellSubqueries = async (
   const expressions = rowExpressions(definition)
   const flat = flatExpressions(expressions)
   const valuesOf: ValuesOf = (literal) => flat.map((expression) => evaluation.value(expression, literal))
-  const changed = transactions.flatMap((transaction) => transaction.changes).filter((change) => change.relation === definition.table.oid)
-  const images = changed.flatMap((change) => [change.oldRow, change.newRow]).filter((literal) => literal !== null)
+  const changed = transactions
+    .flatMap((transaction) => transaction.changes)
+    .filter((change) => change.relation === definition.table.oid)
+  const images = changed
+    .flatMap((change) => [change.oldRow, change.newRow])
+    .filter((literal) => literal !== null)
   const leftValues = await allLeftValues(sql, shape, sets, images.map(valuesOf))
   const moves = movesBetween(form, shape.sets, sets, (position) => leftValues.get(position) ?? [])
   const between = (values: ReadonlyArray<Text>): RowFacts => {
     const was = readFacts(definition, expressions, shape.sets, values)
     const is = readFacts(definition, expressions, sets, values)
-    return { truths: was.truths.map((known, position) => known && is.truths[position] === true), left: is.left }
+    return {
+      truths: was.truths.map((known, position) => known && is.truths[position] === true),
+      left: is.left,
+    }
   }
   const judge = (literal: string): Judged => {
     const facts = between(valuesOf(literal))
     return { row: toRow(definition.table, literal), isHeld: isVisible(form, facts.truths), facts }
   }
   const writer = makeWriter(shape.log.end)
-  const txids = transactions.filter((transaction) => touches(definition, transaction)).map((transaction) => transaction.txid)
-  for (const patterns of patternsOf(handle, moves, "out")) writer.synthetic(moveEvent("move-out", patterns, txids))
+  const txids = transactions
+    .filter((transaction) => touches(definition, transaction))
+    .map((transaction) => transaction.txid)
+  for (const patterns of patternsOf(handle, moves, "out")) writer.synthetic(moveEvent("out", patterns, txids))
   for (const transaction of transactions) writer.take(changeEntries(shape, transaction, judge))
   const moveIns = patternsOf(handle, moves, "in")
-  for (const patterns of moveIns) writer.synthetic(moveEvent("move-in", patterns, txids))
+  for (const patterns of moveIns) writer.synthetic(moveEvent("in", patterns, txids))
   if (moveIns.length > 0) await tellMovedIn(sql, shape, moves, sets, between, writer)
   return { entries: writer.entries, sets }
 }
@@ -178,7 +194,11 @@ interface Numbered {
 }
 
 /** The entries one transaction's changes make in a shape. */
-const changeEntries = (shape: Shape, transaction: TellTransaction, judge: (literal: string) => Judged): Array<Entry> => {
+const changeEntries = (
+  shape: Shape,
+  transaction: TellTransaction,
+  judge: (literal: string) => Judged,
+): Array<Entry> => {
   const told = transaction.changes
     .filter((change) => change.relation === shape.definition.table.oid)
     .flatMap((change) => changeMessages(shape, transaction, change, judge))
@@ -218,7 +238,9 @@ const changeMessages = (
     const message = updateMessage(definition, before.row, after.row, memberships, headers(op))
     return message === null ? [] : [{ op, message }]
   }
-  if (before?.isHeld === true) return [{ op, message: deleteMessage(definition, before.row, member(before), headers(op)) }]
-  if (after?.isHeld === true) return [{ op, message: insertMessage(definition, after.row, member(after), headers(op)) }]
+  if (before?.isHeld === true)
+    return [{ op, message: deleteMessage(definition, before.row, member(before), headers(op)) }]
+  if (after?.isHeld === true)
+    return [{ op, message: insertMessage(definition, after.row, member(after), headers(op)) }]
   return []
 }

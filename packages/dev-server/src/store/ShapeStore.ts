@@ -24,7 +24,9 @@ export interface StoredShape {
 export interface ShapeStore {
   readonly install: (sql: Sql) => Promise<void>
   /** All shapes, and the last number the clock gave out (0 at the first start). */
-  readonly load: (sql: Sql) => Promise<{ readonly shapes: ReadonlyArray<StoredShape>; readonly lastNumber: number }>
+  readonly load: (
+    sql: Sql,
+  ) => Promise<{ readonly shapes: ReadonlyArray<StoredShape>; readonly lastNumber: number }>
   readonly add: (sql: Sql, shape: StoredShape) => Promise<void>
   readonly append: (sql: Sql, handle: string, entries: ReadonlyArray<Entry>) => Promise<void>
   readonly setValues: (sql: Sql, handle: string, sets: ValueSets) => Promise<void>
@@ -56,7 +58,8 @@ const decodeRequest = (text: string): DefinitionRequest => {
   return { ...decoded, params: new Map(decoded.params) }
 }
 
-const encodeSets = (sets: ValueSets): string => JSON.stringify([...sets].map(([sql, set]) => [sql, set.values()]))
+const encodeSets = (sets: ValueSets): string =>
+  JSON.stringify([...sets].map(([sql, set]) => [sql, set.values()]))
 
 const decodeSets = (text: string): ValueSets =>
   new Map(
@@ -93,7 +96,13 @@ export const durable = (schema: string): ShapeStore => {
     add: async (sql, shape) => {
       await sql.rows(
         `insert into ${s}.shapes (handle, request, identity, snapshot, value_sets) values ($1, $2, $3, $4, $5)`,
-        [shape.handle, encodeRequest(shape.request), shape.identity, JSON.stringify(shape.snapshot), encodeSets(shape.sets)],
+        [
+          shape.handle,
+          encodeRequest(shape.request),
+          shape.identity,
+          JSON.stringify(shape.snapshot),
+          encodeSets(shape.sets),
+        ],
       )
       await append(sql, shape.handle, shape.entries)
     },
@@ -104,8 +113,14 @@ export const durable = (schema: string): ShapeStore => {
     drop: async (sql, handles) => {
       if (handles.length === 0) return
       const list = JSON.stringify(handles)
-      await sql.rows(`delete from ${s}.entries where handle in (select jsonb_array_elements_text($1::jsonb))`, [list])
-      await sql.rows(`delete from ${s}.shapes where handle in (select jsonb_array_elements_text($1::jsonb))`, [list])
+      await sql.rows(
+        `delete from ${s}.entries where handle in (select jsonb_array_elements_text($1::jsonb))`,
+        [list],
+      )
+      await sql.rows(
+        `delete from ${s}.shapes where handle in (select jsonb_array_elements_text($1::jsonb))`,
+        [list],
+      )
     },
     setLastNumber: async (sql, value) => {
       await sql.rows(`update ${s}.state set last_number = $1::bigint`, [String(value)])
@@ -118,7 +133,9 @@ const load = async (
   s: string,
 ): Promise<{ readonly shapes: ReadonlyArray<StoredShape>; readonly lastNumber: number }> => {
   const entries = new Map<string, Array<Entry>>()
-  for (const [handle, tx, op, json] of await sql.rows(`select handle, tx, op, json from ${s}.entries order by n`)) {
+  for (const [handle, tx, op, json] of await sql.rows(
+    `select handle, tx, op, json from ${s}.entries order by n`,
+  )) {
     const list = entries.get(String(handle)) ?? []
     entries.set(String(handle), list)
     list.push({ offset: { tx: Number(tx), op: Number(op) }, json: String(json) })

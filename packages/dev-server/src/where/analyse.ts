@@ -43,18 +43,24 @@ export const analyse = async (
   const tables = await findTables(sql, root)
   const location = new Map<number, unknown>()
   const walk = (parameter: (number: number) => string): Condition =>
-    readCondition(root, {
-      table,
-      parameter: (number, at) => {
-        if (!params.has(number)) throw whereErrorAt(at, `parameter $${number} was not provided`)
-        if (!location.has(number)) location.set(number, at)
-        return parameter(number)
+    readCondition(
+      root,
+      {
+        table,
+        parameter: (number, at) => {
+          if (!params.has(number)) throw whereErrorAt(at, `parameter $${number} was not provided`)
+          if (!location.has(number)) location.set(number, at)
+          return parameter(number)
+        },
+        subquery: (fields, scope) => readSubquery(fields, scope, tables).sql,
       },
-      subquery: (fields, scope) => readSubquery(fields, scope, tables).sql,
-    }, tables)
+      tables,
+    )
   walk((number) => `$${number}`)
   const types = await parameterTypes(sql, table, where)
-  const condition = walk((number) => `(${quoteText(params.get(number) ?? "")}::${types[number - 1] ?? "text"})`)
+  const condition = walk(
+    (number) => `(${quoteText(params.get(number) ?? "")}::${types[number - 1] ?? "text"})`,
+  )
   const text = conditionSql(condition)
   if (location.size > 0) {
     await prepare(sql, table, text, () => [...location.values()][0])
@@ -76,7 +82,10 @@ const parseClause = async (where: string): Promise<Node> => {
     statements = list(parseSync(clausePrefix + where).stmts)
   } catch (error) {
     if (!hasSqlDetails(error) || error.sqlDetails === undefined) throw error
-    throw new DefinitionError("where", `At location ${error.sqlDetails.cursorPosition}: ${error.sqlDetails.message}`)
+    throw new DefinitionError(
+      "where",
+      `At location ${error.sqlDetails.cursorPosition}: ${error.sqlDetails.message}`,
+    )
   }
   if (statements.length !== 1) throw whereError('unescaped ";" causing statement split')
   const select = open((statements[0] ?? {})["stmt"])[1]
@@ -162,12 +171,17 @@ const prepare = async (
 }
 
 const typeWords: Readonly<Record<string, string>> = {
-  integer: "int4", bigint: "int8", smallint: "int2", boolean: "bool", real: "float4", "double precision": "float8",
+  integer: "int4",
+  bigint: "int8",
+  smallint: "int2",
+  boolean: "bool",
+  real: "float4",
+  "double precision": "float8",
 }
 
 /** Postgres's complaint in Electric's words, where Electric has words of its own for it. */
 const translate = (error: SqlFailure, location: unknown): DefinitionError => {
-  if (/^argument of WHERE must be type boolean/u.test(error.message)) {
+  if (error.message.startsWith("argument of WHERE must be type boolean")) {
     return whereError("WHERE clause must return a boolean")
   }
   const value = /^invalid input (?:syntax|value) for (?:type|enum) (.+?): "(.*)"$/su.exec(error.message)

@@ -15,7 +15,8 @@ export const open = (node: unknown): readonly [kind: string, fields: Fields] => 
 }
 
 /** A list field; absent is empty. */
-export const list = (value: unknown): ReadonlyArray<Node> => (Array.isArray(value) ? (value as ReadonlyArray<Node>) : [])
+export const list = (value: unknown): ReadonlyArray<Node> =>
+  Array.isArray(value) ? (value as ReadonlyArray<Node>) : []
 
 /** The text of a `String` node; empty for any other node. */
 export const stringOf = (node: unknown): string => {

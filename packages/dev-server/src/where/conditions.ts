@@ -73,7 +73,9 @@ const refuseMixedPolarity = (literals: ReadonlyArray<Literal>): void => {
     if (literal.kind !== "subquery") continue
     const seen = polarity.get(literal.subquery.valuesSql)
     if (seen !== undefined && seen !== literal.isNegated) {
-      throw whereError("a subquery dependency cannot be used with both positive and negative polarity in the same filter")
+      throw whereError(
+        "a subquery dependency cannot be used with both positive and negative polarity in the same filter",
+      )
     }
     polarity.set(literal.subquery.valuesSql, literal.isNegated)
   }

@@ -46,7 +46,11 @@ const needsQuotes = (name: string): boolean => !/^[a-z_][a-z0-9_$]*$/u.test(name
 export const columnSql = (fields: Fields, scope: Scope): string => {
   const names = list(fields["fields"]).map(stringOf)
   const [name] = names
-  if (names.length === 1 && name !== undefined && scope.table.columns.some((column) => column.name === name)) {
+  if (
+    names.length === 1 &&
+    name !== undefined &&
+    scope.table.columns.some((column) => column.name === name)
+  ) {
     return quoteIdent(name)
   }
   const spelled = names.map((part) => (needsQuotes(part) ? quoteIdent(part) : part)).join(".")
@@ -131,7 +135,8 @@ const operationSql = (fields: Fields, scope: Scope): string => {
     const [low, high] = list(open(fields["rexpr"])[1]["items"])
     return `(${left()} ${between} ${valueSql(low ?? {}, scope)} AND ${valueSql(high ?? {}, scope)})`
   }
-  if (kind === "AEXPR_IN") return `(${left()} ${first === "=" ? "IN" : "NOT IN"} (${all(open(fields["rexpr"])[1]["items"], scope)}))`
+  if (kind === "AEXPR_IN")
+    return `(${left()} ${first === "=" ? "IN" : "NOT IN"} (${all(open(fields["rexpr"])[1]["items"], scope)}))`
   if (kind === "AEXPR_LIKE" || kind === "AEXPR_ILIKE") {
     const word = kind === "AEXPR_LIKE" ? "LIKE" : "ILIKE"
     return `(${left()} ${first.startsWith("!") ? "NOT " : ""}${word} ${right()})`
@@ -142,8 +147,10 @@ const operationSql = (fields: Fields, scope: Scope): string => {
 const indirectionSql = (fields: Fields, scope: Scope): string => {
   const steps = list(fields["indirection"]).map((step) => {
     const [kind, indices] = open(step)
-    if (kind !== "A_Indices") throw whereErrorAt(fields["location"], `${kind} is not supported in this context`)
-    const bound = (name: string): string => (indices[name] === undefined ? "" : valueSql(indices[name] as Node, scope))
+    if (kind !== "A_Indices")
+      throw whereErrorAt(fields["location"], `${kind} is not supported in this context`)
+    const bound = (name: string): string =>
+      indices[name] === undefined ? "" : valueSql(indices[name] as Node, scope)
     return indices["is_slice"] === true ? `[${bound("lidx")}:${bound("uidx")}]` : `[${bound("uidx")}]`
   })
   return `(${valueSql(fields["arg"] as Node, scope)})${steps.join("")}`
@@ -171,7 +178,8 @@ const writers: Readonly<Record<string, Writer>> = {
   A_ArrayExpr: (fields, scope) => `ARRAY[${all(fields["elements"], scope)}]`,
   A_Indirection: indirectionSql,
   CoalesceExpr: (fields, scope) => `COALESCE(${all(fields["args"], scope)})`,
-  MinMaxExpr: (fields, scope) => `${fields["op"] === "IS_LEAST" ? "LEAST" : "GREATEST"}(${all(fields["args"], scope)})`,
+  MinMaxExpr: (fields, scope) =>
+    `${fields["op"] === "IS_LEAST" ? "LEAST" : "GREATEST"}(${all(fields["args"], scope)})`,
   NullTest: (fields, scope) =>
     `(${booleanOperand(fields, scope)} IS ${fields["nulltesttype"] === "IS_NOT_NULL" ? "NOT " : ""}NULL)`,
   BooleanTest: (fields, scope) =>

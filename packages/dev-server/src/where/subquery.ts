@@ -21,8 +21,15 @@ export interface Subquery {
 }
 
 const refusedClauses = [
-  "distinctClause", "intoClause", "groupClause", "havingClause", "windowClause", "sortClause", "limitOffset",
-  "lockingClause", "withClause",
+  "distinctClause",
+  "intoClause",
+  "groupClause",
+  "havingClause",
+  "windowClause",
+  "sortClause",
+  "limitOffset",
+  "lockingClause",
+  "withClause",
 ]
 
 /**
@@ -72,7 +79,10 @@ const innerColumns = (select: Fields, table: () => Table): ReadonlyArray<Column>
   const known = names.map((name) => table().columns.find((column) => column.name === name))
   const missing = names.filter((_, index) => known[index] === undefined)
   if (missing.length > 0) {
-    throw new DefinitionError("columns", `The following columns are not found on the table: ${missing.join(", ")}`)
+    throw new DefinitionError(
+      "columns",
+      `The following columns are not found on the table: ${missing.join(", ")}`,
+    )
   }
   return known.filter((column) => column !== undefined)
 }
@@ -98,7 +108,9 @@ const leftColumns = (test: unknown, scope: Scope, location: unknown): ReadonlyAr
 }
 
 const typesText = (columns: ReadonlyArray<Column>): string =>
-  columns.length === 1 ? (columns[0]?.typeName ?? "") : `row of (${columns.map((c) => c.typeName).join(", ")})`
+  columns.length === 1
+    ? (columns[0]?.typeName ?? "")
+    : `row of (${columns.map((c) => c.typeName).join(", ")})`
 
 /** Reads a SubLink that stands where a boolean may. `tables` holds every table the clause names. */
 export const readSubquery = (fields: Fields, scope: Scope, tables: ReadonlyMap<string, Table>): Subquery => {
@@ -114,7 +126,10 @@ export const readSubquery = (fields: Fields, scope: Scope, tables: ReadonlyMap<s
   const table = innerTable(select, tables)
   const inner = innerColumns(select, () => table)
   const left = leftColumns(fields["testexpr"], scope, location)
-  if (left.length !== inner.length || left.some((column, index) => column.typeOid !== inner[index]?.typeOid)) {
+  if (
+    left.length !== inner.length ||
+    left.some((column, index) => column.typeOid !== inner[index]?.typeOid)
+  ) {
     throw whereErrorAt(
       location,
       `left side of \`IN (SELECT ...)\` has type ${typesText(left)} but subquery returns ${typesText(inner)}[]`,
@@ -130,7 +145,10 @@ export const readSubquery = (fields: Fields, scope: Scope, tables: ReadonlyMap<s
       return nested.sql
     },
   }
-  const where = select["whereClause"] === undefined ? "" : ` WHERE ${booleanSql(select["whereClause"] as Node, innerScope)}`
+  const where =
+    select["whereClause"] === undefined
+      ? ""
+      : ` WHERE ${booleanSql(select["whereClause"] as Node, innerScope)}`
   const names = inner.map((column) => quoteIdent(column.name))
   const source = `FROM ${table.sqlName}${where}`
   return {

@@ -2,7 +2,27 @@
 
 /** Operators. */
 export const operators: ReadonlySet<string> = new Set([
-  "=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "^", "|/", "@", "&", "|", "#", "~", "||", "@>", "<@", "&&",
+  "=",
+  "<>",
+  "<",
+  ">",
+  "<=",
+  ">=",
+  "+",
+  "-",
+  "*",
+  "/",
+  "^",
+  "|/",
+  "@",
+  "&",
+  "|",
+  "#",
+  "~",
+  "||",
+  "@>",
+  "<@",
+  "&&",
 ])
 
 /** What LIKE, ILIKE and their negations are called before ANY and ALL. */
@@ -33,6 +53,20 @@ export const isAggregation = (fields: Readonly<Record<string, unknown>>): boolea
 
 /** Types a value may be cast to; array forms too. */
 export const castTargets: ReadonlySet<string> = new Set([
-  "bool", "bytea", "date", "float4", "float8", "int2", "int4", "int8", "jsonb", "text", "time", "timestamp",
-  "timestamptz", "uuid", "varchar", "interval",
+  "bool",
+  "bytea",
+  "date",
+  "float4",
+  "float8",
+  "int2",
+  "int4",
+  "int8",
+  "jsonb",
+  "text",
+  "time",
+  "timestamp",
+  "timestamptz",
+  "uuid",
+  "varchar",
+  "interval",
 ])

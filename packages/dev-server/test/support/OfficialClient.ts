@@ -4,7 +4,10 @@ import { type Message, Replica } from "./Replica.ts"
 
 /** Parsers that leave every value as Postgres text, as the engine runs the client. */
 const textParsers = Object.fromEntries(
-  ["int2", "int4", "int8", "float4", "float8", "bool", "json", "jsonb"].map((type) => [type, (value: string) => value]),
+  ["int2", "int4", "int8", "float4", "float8", "bool", "json", "jsonb"].map((type) => [
+    type,
+    (value: string) => value,
+  ]),
 )
 
 /** A followed shape. */

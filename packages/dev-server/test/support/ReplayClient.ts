@@ -43,7 +43,10 @@ export class ReplayClient {
   }
 
   /** Makes one request and applies its answer. */
-  async request(live: boolean, signal?: AbortSignal): Promise<{ readonly isUpToDate: boolean; readonly status: number }> {
+  async request(
+    live: boolean,
+    signal?: AbortSignal,
+  ): Promise<{ readonly isUpToDate: boolean; readonly status: number }> {
     const search = new URLSearchParams({ ...this.#query, offset: this.offset })
     if (this.handle !== null && this.offset !== "-1") search.set("handle", this.handle)
     if (live) search.set("live", "true")
@@ -59,7 +62,8 @@ export class ReplayClient {
     }
     if (response.status !== 200) throw new Error(`${response.status}: ${JSON.stringify(body)}`)
     const handle = response.headers.get("electric-handle")
-    if (this.handle !== null && handle !== this.handle) throw new Error("the handle changed without a must-refetch")
+    if (this.handle !== null && handle !== this.handle)
+      throw new Error("the handle changed without a must-refetch")
     this.handle = handle
     this.offset = response.headers.get("electric-offset") ?? this.offset
     let isUpToDate = false

@@ -73,11 +73,15 @@ export class Replica {
     if (message.headers.lsn === undefined) return
     const now = [BigInt(message.headers.lsn), message.headers.op_position ?? -1] as const
     const [lsn, op] = this.#lastLogOffset
-    if (now[0] < lsn || (now[0] === lsn && now[1] <= op)) throw new Error(`offsets run backwards: ${JSON.stringify(message)}`)
+    if (now[0] < lsn || (now[0] === lsn && now[1] <= op))
+      throw new Error(`offsets run backwards: ${JSON.stringify(message)}`)
     this.#lastLogOffset = now
   }
 
-  #move(event: "move-in" | "move-out", patterns: ReadonlyArray<{ readonly pos: number; readonly value: string }>): void {
+  #move(
+    event: "move-in" | "move-out",
+    patterns: ReadonlyArray<{ readonly pos: number; readonly value: string }>,
+  ): void {
     for (const { pos, value } of patterns) {
       for (const [key, row] of this.rows) {
         if (!row.tags.some((slots) => slots[pos] === value)) continue

@@ -66,7 +66,8 @@ export const loadComparison = async (): Promise<{
 /** Recorded pauses are for replication; ours are only as long as a second request takes to arrive. */
 const maxWaitMillis = 150
 
-const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.min(millis, maxWaitMillis)))
+const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.min(millis, maxWaitMillis)))
 
 /** Replays one scenario. */
 export class Replayer {
@@ -103,12 +104,15 @@ export class Replayer {
       for (const statement of step.sql ?? []) await this.#db.exec(statement)
       return
     }
-    await this.#db.transaction(async (tx) => {
-      for (const statement of step.sql ?? []) await tx.exec(statement)
-    }).catch((error: unknown) => {
-      // Some scenarios roll back on purpose.
-      if (!/ROLLBACK|rolled back|aborted/iu.test(`${String(error)} ${(step.sql ?? []).join(" ")}`)) throw error
-    })
+    await this.#db
+      .transaction(async (tx) => {
+        for (const statement of step.sql ?? []) await tx.exec(statement)
+      })
+      .catch((error: unknown) => {
+        // Some scenarios roll back on purpose.
+        if (!/ROLLBACK|rolled back|aborted/iu.test(`${String(error)} ${(step.sql ?? []).join(" ")}`))
+          throw error
+      })
   }
 
   async #follow(step: Step, request: Request): Promise<ReadonlyArray<Response>> {
@@ -120,7 +124,14 @@ export class Replayer {
       if (step.save !== undefined) this.#saved.set(step.save, response)
       if (response.status !== 200 || "electric-up-to-date" in response.headers) return responses
       const query = typeof request.query === "object" ? request.query : {}
-      next = { ...request, query: { ...query, offset: response.headers["electric-offset"] ?? "", handle: response.headers["electric-handle"] ?? "" } }
+      next = {
+        ...request,
+        query: {
+          ...query,
+          offset: response.headers["electric-offset"] ?? "",
+          handle: response.headers["electric-handle"] ?? "",
+        },
+      }
     }
     return responses
   }
@@ -156,21 +167,45 @@ export class Replayer {
   async #send(request: Request, waited = () => false): Promise<Response> {
     const url = this.#fill(`${request.path}${queryText(request.query)}`)
     const before = performance.now()
-    const { status, headers, text } = await exchange(`${this.#url}${url}`, request, (value) => this.#fill(value))
+    const { status, headers, text } = await exchange(`${this.#url}${url}`, request, (value) =>
+      this.#fill(value),
+    )
     const elapsed = performance.now() - before
-    const bucket = elapsed > this.#timeoutMillis * 0.9 ? "timeout" : waited() ? "waited" : elapsed > this.#timeoutMillis * 0.45 ? "half-timeout" : "immediate"
+    const bucket =
+      elapsed > this.#timeoutMillis * 0.9
+        ? "timeout"
+        : waited()
+          ? "waited"
+          : elapsed > this.#timeoutMillis * 0.45
+            ? "half-timeout"
+            : "immediate"
     const isJson = headers["content-type"]?.includes("json") === true
-    return { url, status, headers, elapsed: bucket, ...(isJson && text !== "" ? { body: JSON.parse(text) as Json } : text === "" ? { body: null } : { text }) }
+    return {
+      url,
+      status,
+      headers,
+      elapsed: bucket,
+      ...(isJson && text !== ""
+        ? { body: JSON.parse(text) as Json }
+        : text === ""
+          ? { body: null }
+          : { text }),
+    }
   }
 
   #fill(text: string): string {
-    return text.replaceAll(/(?:\{\{|%7B%7B)(\w+)\.(\w+)(?:\}\}|%7D%7D)/gu, (_, name: string, field: string) => {
-      const saved = this.#saved.get(name)
-      if (field === "etag") return saved?.headers["etag"] ?? ""
-      if (field !== "lsn") return saved?.headers[`electric-${field}`] ?? ""
-      const last = Array.isArray(saved?.body) ? (saved.body.at(-1) as { readonly headers?: Record<string, string> }) : undefined
-      return last?.headers?.["global_last_seen_lsn"] ?? ""
-    })
+    return text.replaceAll(
+      /(?:\{\{|%7B%7B)(\w+)\.(\w+)(?:\}\}|%7D%7D)/gu,
+      (_, name: string, field: string) => {
+        const saved = this.#saved.get(name)
+        if (field === "etag") return saved?.headers["etag"] ?? ""
+        if (field !== "lsn") return saved?.headers[`electric-${field}`] ?? ""
+        const last = Array.isArray(saved?.body)
+          ? (saved.body.at(-1) as { readonly headers?: Record<string, string> })
+          : undefined
+        return last?.headers?.["global_last_seen_lsn"] ?? ""
+      },
+    )
   }
 }
 
@@ -178,7 +213,9 @@ const queryText = (query: Request["query"]): string => {
   if (query === undefined || query === null) return ""
   if (typeof query === "string") return `?${query}`
   const pairs = Object.entries(query).flatMap(([name, value]) =>
-    (typeof value === "string" ? [value] : value).map((one) => `${encodeURIComponent(name)}=${/^\{\{.*\}\}$/u.test(one) ? one : encodeURIComponent(one)}`),
+    (typeof value === "string" ? [value] : value).map(
+      (one) => `${encodeURIComponent(name)}=${/^\{\{.*\}\}$/u.test(one) ? one : encodeURIComponent(one)}`,
+    ),
   )
   return `?${pairs.join("&")}`
 }
@@ -187,15 +224,26 @@ const queryText = (query: Request["query"]): string => {
 const transportHeaders = new Set(["date", "keep-alive", "connection"])
 
 const exchange = async (url: string, request: Request, fill: (text: string) => string) => {
-  const body = request.body === undefined || request.body === null ? undefined : typeof request.body === "string" ? request.body : JSON.stringify(request.body)
-  const headers = Object.fromEntries(Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]))
+  const body =
+    request.body === undefined || request.body === null
+      ? undefined
+      : typeof request.body === "string"
+        ? request.body
+        : JSON.stringify(request.body)
+  const headers = Object.fromEntries(
+    Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]),
+  )
   const response = await fetch(url, {
     method: request.method ?? "GET",
     headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
     ...(body === undefined ? {} : { body }),
   })
   const kept = [...response.headers].filter(([name]) => !transportHeaders.has(name))
-  return { status: response.status, headers: Object.fromEntries(kept) as Record<string, string>, text: await response.text() }
+  return {
+    status: response.status,
+    headers: Object.fromEntries(kept) as Record<string, string>,
+    text: await response.text(),
+  }
 }
 
 /** Parts where the dev-server differs on purpose, taken out of both sides (README, "Deviations"). */
@@ -206,6 +254,7 @@ export const withoutDeviations = (scenario: Scenario): Scenario =>
     if (key === "global_last_seen_lsn") return "1"
     // How long an answer took depends on this machine; whether it waited shows in has-data, etag and body.
     if (key === "elapsed") return "some time"
-    if (key === "access-control-expose-headers" && typeof value === "string") return value.replace("electric-snapshot,", "")
+    if (key === "access-control-expose-headers" && typeof value === "string")
+      return value.replace("electric-snapshot,", "")
     return value
   }) as Scenario
