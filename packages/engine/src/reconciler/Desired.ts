@@ -1,20 +1,17 @@
 /**
  * Desired state: which instances the graph, the parameters, the owners' rows and the leases demand. Changes
- * only `demandedBy` / `rootDemand` and reports which records changed; starting and stopping is the reconciler's. Cost is
+ * only `demandedBy` / `rootDemand` and reports which records it touched; starting and stopping is the reconciler's. Cost is
  * proportional to what changed: one owner's values touch that owner's children only.
  */
 import { CompileError, compileInstance } from "../protocol/compile.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import type { Lease } from "../protocol/Lease.ts"
-import { type Demand, type InstanceRecord, isDemanded, makeRecord, touch, type World } from "./World.ts"
+import { type Demand, type InstanceRecord, makeRecord, touch, type World } from "./World.ts"
 
-/** Records whose demand began or ended. A record may be in neither: it still has other owners. */
-export interface DemandChange {
-  readonly gained: Array<InstanceRecord>
-  readonly lost: Array<InstanceRecord>
-}
+/** Records whose demand may have changed; what that means is left to the plan. */
+export type DemandChange = Set<InstanceRecord>
 
-export const noChange = (): DemandChange => ({ gained: [], lost: [] })
+export const noChange = (): DemandChange => new Set()
 
 /** Owners above a node, nearest first. */
 const ownersAbove = (world: World, node: string): ReadonlyArray<string> => {
@@ -89,7 +86,7 @@ export const demandRoots = (world: World, now: number, change: DemandChange): vo
     if (record.rootDemand === want) continue
     record.rootDemand = want
     touch(world, record)
-    ;(want ? change.gained : change.lost).push(record)
+    change.add(record)
   }
 }
 
@@ -113,10 +110,9 @@ export const demandChildren = (
     keys.add(instance.key)
     if (before.keys.has(instance.key)) continue
     const record = recordOf(world, instance, now)
-    const was = isDemanded(record)
     record.demandedBy.add(owner.key)
     touch(world, record)
-    if (!was) change.gained.push(record)
+    change.add(record)
   }
   for (const key of before.keys) if (!keys.has(key)) withdraw(world, owner.key, key, change)
   owner.demands.set(node, { tuples, keys })
@@ -126,7 +122,7 @@ const withdraw = (world: World, owner: InstanceKey, key: InstanceKey, change: De
   const record = world.records.get(key)
   if (record === undefined || !record.demandedBy.delete(owner)) return
   touch(world, record)
-  if (!isDemanded(record)) change.lost.push(record)
+  change.add(record)
 }
 
 /** An owner is no longer desired: everything its rows demanded loses that demand. */

@@ -2,7 +2,8 @@
  * The synchronous half of the reconciler: takes inputs into the world, moves instances through their state machine, and
  * notes what has to be stopped, started, discarded or collected. No effects: the loop carries the notes out.
  */
-import { type InstanceState, pending } from "../machine/InstanceState.ts"
+import { type ActualEntry, type DesiredEntry, diff } from "../graph/diff.ts"
+import { type Pending, pending } from "../machine/InstanceState.ts"
 import type { InstanceEvent } from "../machine/InstanceEvent.ts"
 import { transition } from "../machine/transition.ts"
 import type { Forbidden, ShapeError } from "../protocol/ShapeError.ts"
@@ -44,7 +45,7 @@ export const restart = (world: World, record: InstanceRecord): void => {
   touch(world, record)
 }
 
-const initialState = (world: World, record: InstanceRecord): InstanceState => {
+const initialState = (world: World, record: InstanceRecord): Pending => {
   const held = record.held
   if (held !== null && held.table !== record.instance.table) {
     world.collects.add(record.key)
@@ -58,25 +59,39 @@ const initialState = (world: World, record: InstanceRecord): InstanceState => {
 }
 
 /** Demand began: the instance becomes desired, resuming from what the store holds. */
-export const enter = (world: World, record: InstanceRecord, now: number): void => {
-  record.revokeAt = null
-  record.keepUntil = null
-  touch(world, record)
-  if (record.state?._tag === "Draining") {
-    const next = initialState(world, record)
-    if (next._tag === "Pending") send(world, record, { ...next, _tag: "Desired" }, now)
-  } else if (record.state === null) {
-    record.state = initialState(world, record)
+const enter = (world: World, record: InstanceRecord, now: number): void => {
+  stay(world, record)
+  const next = initialState(world, record)
+  if (record.state?._tag === "Draining") send(world, record, { ...next, _tag: "Desired" }, now)
+  else {
+    record.state = next
     record.since = now
-  } else return
+  }
+  record.hash = record.instance.hash
   record.desiredSince = now
   world.journal.add(now, record.key, "desired", [...record.demandedBy].join(", ") || "root of the graph")
   if ((world.owned.get(record.node.id) ?? []).length > 0) world.dirtyOwners.add(record.key)
   if (world.pauses.isPaused) send(world, record, { _tag: "Paused" }, now)
 }
 
+/** Still, or again, demanded: nothing of it goes. */
+const stay = (world: World, record: InstanceRecord): void => {
+  record.revokeAt = null
+  record.keepUntil = null
+  touch(world, record)
+}
+
+/** The definition under this key changed: never resume the old log, replace the rows beside. */
+const respecify = (world: World, record: InstanceRecord, now: number): void => {
+  stay(world, record)
+  record.hash = record.instance.hash
+  world.journal.add(now, record.key, "definition", "changed")
+  send(world, record, { _tag: "SpecChanged", held: record.held !== null }, now)
+}
+
 /** Demand ended. Revoked rows go after the grace, unleased ones after `keepFor`; see design §4. */
-export const leave = (world: World, record: InstanceRecord, cause: Cause, now: number): void => {
+const leave = (world: World, record: InstanceRecord, cause: Cause, now: number): void => {
+  if (record.revokeAt !== null || record.keepUntil !== null) return
   touch(world, record)
   if (cause === "revoked") {
     record.revokeAt = now + world.config.revokeGraceMillis
@@ -91,10 +106,26 @@ export const leave = (world: World, record: InstanceRecord, cause: Cause, now: n
   takeIn(world, change, cause, now)
 }
 
-/** Carries a change of demand into the records. */
+/** Carries out the plan for records whose demand may have changed: desired against actual, over just these. */
 export const takeIn = (world: World, change: DemandChange, cause: Cause, now: number): void => {
-  for (const record of change.gained) if (isDemanded(record)) enter(world, record, now)
-  for (const record of change.lost) if (!isDemanded(record)) leave(world, record, cause, now)
+  const desired = new Map<string, DesiredEntry>()
+  const actual = new Map<string, ActualEntry>()
+  for (const record of change) {
+    const { depth, key, node } = record
+    if (isDemanded(record)) desired.set(key, { hash: record.instance.hash, priority: node.priority, depth })
+    if (record.state !== null && record.state._tag !== "Draining") actual.set(key, { hash: record.hash, depth })
+  }
+  const plan = diff(desired, actual)
+  const each = (keys: ReadonlyArray<string>, act: (record: InstanceRecord) => void): void => {
+    for (const key of keys) {
+      const record = world.records.get(key)
+      if (record !== undefined) act(record)
+    }
+  }
+  each(plan.stop, (record) => leave(world, record, cause, now))
+  each(plan.restart, (record) => respecify(world, record, now))
+  each(plan.start, (record) => enter(world, record, now))
+  each(plan.keep, (record) => stay(world, record))
 }
 
 /** The rows of an instance and of everything below it go now; all of them in one collection. */
@@ -104,7 +135,7 @@ export const purge = (world: World, record: InstanceRecord, detail: string, now:
   record.held = null
   const change = noChange()
   withdrawAll(world, record, change)
-  for (const child of change.lost) if (!isDemanded(child)) forget(world, child, "its owner went", now)
+  for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)
 }
 
 /** As {@link purge}, and the instance itself is no longer desired. */

@@ -42,6 +42,8 @@ export interface InstanceRecord {
   readonly depth: number
   /** Null: not desired (only held, or about to be forgotten). */
   state: InstanceState | null
+  /** Hash of the definition its state is about; differs from the instance's while a change is not carried out yet. */
+  hash: string
   since: number
   desiredSince: number
   held: Held | null
@@ -149,6 +151,7 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   node,
   depth: depthOf(world, node.id),
   state: null,
+  hash: instance.hash,
   since: now,
   desiredSince: now,
   held: null,
