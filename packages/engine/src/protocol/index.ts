@@ -16,6 +16,14 @@ export {
 export type { LocalQuery, Ownership, OwnerBinding } from "./compile.ts"
 export type * from "./InstanceStatus.ts"
 export { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd, isUpToDate } from "./Message.ts"
-export type { ChangeMessage, ControlMessage, EventMessage, Message, MovePattern, SnapshotVisibility, TextRow } from "./Message.ts"
+export type {
+  ChangeMessage,
+  ControlMessage,
+  EventMessage,
+  Message,
+  MovePattern,
+  SnapshotVisibility,
+  TextRow,
+} from "./Message.ts"
 export type { DefinitionHash, Instance, InstanceKey, ShapeDefinition } from "./Shape.ts"
 export * from "./ShapeError.ts"

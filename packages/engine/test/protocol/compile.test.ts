@@ -2,19 +2,7 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { graph } from "../../examples/workspaces.graph.ts"
-import {
-  and,
-  client,
-  col,
-  eq,
-  Graph,
-  isIn,
-  isNull,
-  not,
-  or,
-  param,
-  sql,
-} from "../../src/graph/index.ts"
+import { and, client, col, eq, Graph, isIn, isNull, not, or, param, sql } from "../../src/graph/index.ts"
 import {
   CompileError,
   compileInstance,
