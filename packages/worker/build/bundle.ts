@@ -1,7 +1,8 @@
 /**
- * Builds the worker: one self-contained ES module with PGlite, its live and sync extensions and the engine, and PGlite's three assets
- * beside it. Refuses a bundle with an import left over (the worker would die without a message), with `eval` in code that is not
- * PGlite's, or over a named size budget. Run by `pnpm build:worker`; `bundleWorker` is reused by the demo and the tests.
+ * Builds the worker: one self-contained ES module with PGlite, its live and sync extensions and the engine,
+ * and PGlite's three assets beside it. Refuses a bundle with an import left over (the worker would die
+ * without a message), with `eval` in code that is not PGlite's, or over a named size budget. Run by `pnpm
+ * build:worker`; `bundleWorker` is reused by the demo and the tests.
  */
 import { copyFile, mkdir, stat, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
@@ -40,7 +41,9 @@ export interface BundleReport {
   readonly millis: number
   /** Files of the bundle; empty without `measure`. */
   readonly files: ReadonlyArray<FileSize>
-  /** The worker script beside PGlite and pglite-sync; the page half beside PGlite. Empty without `measure`. */
+  /**
+   * The worker script beside PGlite and pglite-sync; the page half beside PGlite. Empty without `measure`.
+   */
   readonly parts: ReadonlyArray<FileSize>
   /** Places in PGlite's own code that would need `unsafe-eval` if they ran. */
   readonly evalsInPglite: number
@@ -73,7 +76,9 @@ const onlyScript = (result: BuildResult): OutputFile => {
   return script
 }
 
-/** Copies an asset unless the copy is already the same file (9 MB are not written on every start of the demo). */
+/**
+ * Copies an asset unless the copy is already the same file (9 MB are not written on every start of the demo).
+ */
 const copyAsset = async (file: string, outdir: string): Promise<void> => {
   const from = join(pgliteDir, file)
   const to = join(outdir, file)
@@ -122,7 +127,8 @@ const checkBudgets = (report: BundleReport): void => {
 /**
  * Writes the bundle.
  *
- * @throws Error when a source does not build, an import is left over, own code evaluates text, or a budget is exceeded.
+ * @throws Error when a source does not build, an import is left over, own code evaluates text, or a budget is
+ * exceeded.
  */
 export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleReport> => {
   const started = performance.now()

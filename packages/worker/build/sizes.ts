@@ -15,7 +15,10 @@ export interface FileSize {
 const gzipAsync = promisify(gzip)
 const brotliAsync = promisify(brotliCompress)
 
-/** Above this, compression runs at a server's usual level instead of the highest: it would take half a minute for PGlite's assets. */
+/**
+ * Above this, compression runs at a server's usual level instead of the highest: it would take half a minute
+ * for PGlite's assets.
+ */
 const smallFileBytes = 2_000_000
 
 export const measureBytes = async (file: string, bytes: Uint8Array): Promise<FileSize> => {

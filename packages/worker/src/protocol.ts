@@ -1,7 +1,8 @@
 /**
- * The words tabs and the leader say to each other, in one file: names of channels and locks, messages, and the fingerprint that
- * keeps tabs of different declarations apart. Plain structured-clonable data; no I/O, no Effect, because the page half
- * imports it. Three kinds of channel: the leader announces to all, tabs write to the leader, the leader answers one tab.
+ * The words tabs and the leader say to each other, in one file: names of channels and locks, messages, and
+ * the fingerprint that keeps tabs of different declarations apart. Plain structured-clonable data; no I/O, no
+ * Effect, because the page half imports it. Three kinds of channel: the leader announces to all, tabs write
+ * to the leader, the leader answers one tab.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
 import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "./contract.ts"
@@ -123,7 +124,9 @@ const canonical = (value: unknown): unknown => {
   )
 }
 
-/** 64 bits of FNV-1a over UTF-16 code units, as hex. Tells declarations apart; not a defence against a forger. */
+/**
+ * 64 bits of FNV-1a over UTF-16 code units, as hex. Tells declarations apart; not a defence against a forger.
+ */
 const hash = (text: string): string => {
   let state = 0xcbf29ce484222325n
   for (let index = 0; index < text.length; index++) {
@@ -133,8 +136,9 @@ const hash = (text: string): string => {
 }
 
 /**
- * What two tabs must agree on to share an engine: database, graph, parameters and source. Tabs that differ (another
- * deployment, another user under the same name) are refused instead of being shown each other's rows.
+ * What two tabs must agree on to share an engine: database, graph, parameters and source. Tabs that differ
+ * (another deployment, another user under the same name) are refused instead of being shown each other's
+ * rows.
  */
 export const fingerprint = (settings: HostSettings): string =>
   hash(

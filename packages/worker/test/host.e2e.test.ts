@@ -159,7 +159,8 @@ describe("the host in Chromium", () => {
       .toMatch(/ Ltd$/)
     assert.deepEqual(tab.errors, [])
     const before = await expected()
-    // IndexedDB is written behind the reply (relaxed durability): wait until another read of the directory would find the rows.
+    // IndexedDB is written behind the reply (relaxed durability): wait until another read of the directory
+    // would find the rows.
     await tab.page.evaluate(async () => (await window.testPage.client!.pg).syncToFs())
     site.setShapesUp(false)
     await tab.page.reload()

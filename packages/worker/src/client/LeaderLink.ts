@@ -1,9 +1,10 @@
 /**
- * One tab's side of the talk with the leader: who leads, phase, status, this tab's leases and calls. It knows channels and timers
- * only, no Worker and no database, so that its rules are tested without a browser. Used by `EngineClient`.
+ * One tab's side of the talk with the leader: who leads, phase, status, this tab's leases and calls. It knows
+ * channels and timers only, no Worker and no database, so that its rules are tested without a browser. Used
+ * by `EngineClient`.
  *
- * Invariants: a message of a leader that was succeeded is ignored; a new leader is told every lease and every open call
- * again; every call ends; a start without progress ends in `failed`; an own failure is final.
+ * Invariants: a message of a leader that was succeeded is ignored; a new leader is told every lease and every
+ * open call again; every call ends; a start without progress ends in `failed`; an own failure is final.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
 import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest } from "../contract.ts"
@@ -98,7 +99,10 @@ export class LeaderLink {
     return this.#leaderTabId === this.#options.tabId && this.#phase.phase !== "closed"
   }
 
-  /** Greets the leader. Call once this tab holds its lock: a leader that cannot see the lock would end the leases at once. */
+  /**
+   * Greets the leader. Call once this tab holds its lock: a leader that cannot see the lock would end the
+   * leases at once.
+   */
   connect(): void {
     if (this.#final || this.#connected) return
     this.#connected = true
@@ -186,7 +190,8 @@ export class LeaderLink {
       }
       this.#epoch = leader.epoch
       this.#leaderTabId = leader.tabId
-      // The announcement went to all: this leader does not know our leases yet. After a welcome the repetition is harmless.
+      // The announcement went to all: this leader does not know our leases yet. After a welcome the
+      // repetition is harmless.
       if (this.#connected) this.#hello()
     }
     if (leader.status !== null) this.#setStatus(leader.status)
@@ -223,7 +228,10 @@ export class LeaderLink {
     this.statuses.emit(status)
   }
 
-  /** Restarts the clock of the start with every sign of progress; stops it when there is nothing left to wait for. */
+  /**
+   * Restarts the clock of the start with every sign of progress; stops it when there is nothing left to wait
+   * for.
+   */
   #watchStart(): void {
     clearTimeout(this.#startTimer)
     const phase = this.#phase

@@ -1,4 +1,7 @@
-/** A set of listeners that may come and go while one of them runs. One throwing listener does not silence the others. */
+/**
+ * A set of listeners that may come and go while one of them runs. One throwing listener does not silence the
+ * others.
+ */
 export class Listeners<Value> {
   readonly #listeners = new Set<(value: Value) => void>()
 

@@ -1,6 +1,7 @@
 /**
- * Calls of this tab that no leader has answered yet. Each ends exactly once: with its answer, with a named error, or at its bound.
- * A new leader gets every open call again, which is safe because commands are idempotent. Used by `LeaderLink` only.
+ * Calls of this tab that no leader has answered yet. Each ends exactly once: with its answer, with a named
+ * error, or at its bound. A new leader gets every open call again, which is safe because commands are
+ * idempotent. Used by `LeaderLink` only.
  */
 import type { EngineCalls } from "../contract.ts"
 import type { CallOutcome } from "../protocol.ts"

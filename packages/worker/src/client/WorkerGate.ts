@@ -1,8 +1,9 @@
 /**
- * Stands between PGliteWorker and the real worker and holds back the worker's "ready" until the gate is opened. PGliteWorker polls the
- * leader every 16 ms from "ready" on and has no way to stop: behind the gate it starts to do so when the database is
- * open, and never when the start failed. "leader-now" is dropped while the gate is shut, because arriving during
- * PGliteWorker's own start it would reject that start's first query. Used by `EngineClient` only.
+ * Stands between PGliteWorker and the real worker and holds back the worker's "ready" until the gate is
+ * opened. PGliteWorker polls the leader every 16 ms from "ready" on and has no way to stop: behind the gate
+ * it starts to do so when the database is open, and never when the start failed. "leader-now" is dropped
+ * while the gate is shut, because arriving during PGliteWorker's own start it would reject that start's first
+ * query. Used by `EngineClient` only.
  */
 const messageType = (data: unknown): unknown =>
   typeof data === "object" && data !== null && "type" in data ? data.type : undefined

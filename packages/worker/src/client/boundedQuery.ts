@@ -1,7 +1,8 @@
 /**
- * Runs a read through PGliteWorker so that it always ends. PGliteWorker rejects calls in flight when the leader changes, and sometimes
- * never settles them (its clean-up calls go to a leader that is not listening yet), so an attempt is given up as
- * soon as the leader changes and made again with the next. Only for reads: an attempt that was given up may still run.
+ * Runs a read through PGliteWorker so that it always ends. PGliteWorker rejects calls in flight when the
+ * leader changes, and sometimes never settles them (its clean-up calls go to a leader that is not listening
+ * yet), so an attempt is given up as soon as the leader changes and made again with the next. Only for reads:
+ * an attempt that was given up may still run.
  */
 import { LeaderChangedError, type PGliteWorker } from "@electric-sql/pglite/worker"
 import { HostUnavailable } from "./errors.ts"
@@ -43,7 +44,9 @@ const attempt = async <Row>(
   }
 }
 
-/** Resolves with the rows, or rejects with Postgres' error, the client's named error, or `HostUnavailable`. */
+/**
+ * Resolves with the rows, or rejects with Postgres' error, the client's named error, or `HostUnavailable`.
+ */
 export const boundedQuery = async <Row>(
   sql: string,
   params: ReadonlyArray<unknown>,

@@ -1,14 +1,18 @@
 /**
- * What the page half throws, each a class with its own name, so that an app can tell "try again" from "fix this". Messages say what
- * happened and what to do. No Effect here.
+ * What the page half throws, each a class with its own name, so that an app can tell "try again" from "fix
+ * this". Messages say what happened and what to do. No Effect here.
  */
 
-/** The host failed to start, or this tab may not use it. Nothing will answer until the page is loaded again. */
+/**
+ * The host failed to start, or this tab may not use it. Nothing will answer until the page is loaded again.
+ */
 export class HostFailed extends Error {
   override readonly name = "HostFailed"
 }
 
-/** No leader answered within the bound. The command may or may not have run; every command may be repeated. */
+/**
+ * No leader answered within the bound. The command may or may not have run; every command may be repeated.
+ */
 export class HostUnavailable extends Error {
   override readonly name = "HostUnavailable"
 }

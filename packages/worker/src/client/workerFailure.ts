@@ -1,6 +1,7 @@
 /**
- * Says why a worker did not start. The browser's own error event for a missing or wrong bundle carries no message, so the
- * address is asked again, by `HEAD`, and the answer is put into words. Used by `EngineClient` when the worker errs.
+ * Says why a worker did not start. The browser's own error event for a missing or wrong bundle carries no
+ * message, so the address is asked again, by `HEAD`, and the answer is put into words. Used by `EngineClient`
+ * when the worker errs.
  */
 const howToBuild = "Build it with `pnpm build:worker` and serve packages/worker/dist/bundle at that address."
 

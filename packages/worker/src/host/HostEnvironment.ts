@@ -1,6 +1,6 @@
 /**
- * Port: what the host needs of the browser around it: channels, Web Locks, the online signal. Implemented from the worker's globals here, and in
- * memory by tests. Called by the host's layers only.
+ * Port: what the host needs of the browser around it: channels, Web Locks, the online signal. Implemented
+ * from the worker's globals here, and in memory by tests. Called by the host's layers only.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

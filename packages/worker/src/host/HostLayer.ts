@@ -1,6 +1,7 @@
 /**
- * Wires the engine from the settings a tab handed over: store on the open database, source by HTTP, signals from browser and tabs, limits
- * from the settings. The only file that knows which adapters the browser uses. Used by `startHost`.
+ * Wires the engine from the settings a tab handed over: store on the open database, source by HTTP, signals
+ * from browser and tabs, limits from the settings. The only file that knows which adapters the browser uses.
+ * Used by `startHost`.
  */
 import type { PGlite } from "@electric-sql/pglite"
 import {

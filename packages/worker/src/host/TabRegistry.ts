@@ -1,9 +1,11 @@
 /**
- * Who is there and what each tab wants, as immutable values: a message in, the next registry and a list of actions out. Pure, so that
- * every order of messages can be tested without a browser. `TabServer` runs the actions.
+ * Who is there and what each tab wants, as immutable values: a message in, the next registry and a list of
+ * actions out. Pure, so that every order of messages can be tested without a browser. `TabServer` runs the
+ * actions.
  *
- * Rules: a tab is known from its hello; anything from an unknown tab is ignored (it will say hello to this leader and repeat itself); a hello
- * replaces what the tab wanted before; a lease is acquired once and released once.
+ * Rules: a tab is known from its hello; anything from an unknown tab is ignored (it will say hello to this
+ * leader and repeat itself); a hello replaces what the tab wanted before; a lease is acquired once and
+ * released once.
  */
 import type { EngineCalls, LeaseRequest } from "../contract.ts"
 import type { TabMessage } from "../protocol.ts"

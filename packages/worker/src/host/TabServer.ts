@@ -1,7 +1,8 @@
 /**
- * Serves the tabs from the leader: announces itself, answers hellos, turns leases into the engine's leases and calls into the engine's
- * commands, and ends what a vanished tab wanted. It starts before the database and outlives a failed start, so that a tab always learns how it
- * stands. Messages are taken one at a time; calls run beside each other. Used by `startHost` only.
+ * Serves the tabs from the leader: announces itself, answers hellos, turns leases into the engine's leases
+ * and calls into the engine's commands, and ends what a vanished tab wanted. It starts before the database
+ * and outlives a failed start, so that a tab always learns how it stands. Messages are taken one at a time;
+ * calls run beside each other. Used by `startHost` only.
  */
 import type { Engine } from "@espalier/engine"
 import type { EngineStatus } from "@espalier/engine/protocol"
@@ -33,7 +34,10 @@ import { runCall, type CallTarget } from "./calls.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import { anyVisible, endTab, heldLeases, noTabs, receive, type TabAction, type Tabs } from "./TabRegistry.ts"
 
-/** A status is broadcast at most this often; between two, only the newest is kept. The engine has a pace of its own. */
+/**
+ * A status is broadcast at most this often; between two, only the newest is kept. The engine has a pace of
+ * its own.
+ */
 const statusIntervalMillis = 25
 
 type Inbound = TabMessage | { readonly type: "gone"; readonly tabId: string }
@@ -54,7 +58,10 @@ export class TabServer extends Context.Service<
     Layer.effect(TabServer, make(meta, epoch))
 }
 
-/** Everything one server holds. Its mutable fields are written by the inbox fiber and by the host's start, never across an await. */
+/**
+ * Everything one server holds. Its mutable fields are written by the inbox fiber and by the host's start,
+ * never across an await.
+ */
 interface Desk {
   readonly meta: HostMeta
   readonly epoch: string

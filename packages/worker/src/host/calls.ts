@@ -1,6 +1,7 @@
 /**
- * Runs one command of a tab on the engine and puts its outcome into plain data. Exists so that the list of commands is checked against the
- * contract in one place; an unknown name (another deployment's tab) is an answer, not a silence. Used by `TabServer`.
+ * Runs one command of a tab on the engine and puts its outcome into plain data. Exists so that the list of
+ * commands is checked against the contract in one place; an unknown name (another deployment's tab) is an
+ * answer, not a silence. Used by `TabServer`.
  */
 import type { Engine } from "@espalier/engine"
 import type { PauseReason } from "@espalier/engine/protocol"

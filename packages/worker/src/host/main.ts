@@ -1,6 +1,7 @@
 /**
- * Entry of the worker bundle. Joins PGliteWorker's election; in the tab that wins, opens PGlite and starts the engine next to it. It only
- * launches: wiring is in `HostLayer`, serving in `TabServer`. Nothing imports it; esbuild bundles it.
+ * Entry of the worker bundle. Joins PGliteWorker's election; in the tab that wins, opens PGlite and starts
+ * the engine next to it. It only launches: wiring is in `HostLayer`, serving in `TabServer`. Nothing imports
+ * it; esbuild bundles it.
  */
 import { worker } from "@electric-sql/pglite/worker"
 import type { HostMeta } from "../protocol.ts"

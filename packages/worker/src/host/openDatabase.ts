@@ -1,9 +1,11 @@
 /**
- * Opens the browser's PGlite as the host needs it: extensions, relaxed durability, and flushes that are not lost. Used by `main.ts` only.
+ * Opens the browser's PGlite as the host needs it: extensions, relaxed durability, and flushes that are not
+ * lost. Used by `main.ts` only.
  *
- * Relaxed: a reply does not wait for IndexedDB. Synced rows can be fetched again, and the store's commits stay atomic. But PGlite then flushes
- * while Postgres goes on: it lists the data directory, waits for IndexedDB, and reads the files; when Postgres removed one in
- * between (it does on every change of the schema), the flush fails with ENOENT and nobody tries again. Hence the retry.
+ * Relaxed: a reply does not wait for IndexedDB. Synced rows can be fetched again, and the store's commits
+ * stay atomic. But PGlite then flushes while Postgres goes on: it lists the data directory, waits for
+ * IndexedDB, and reads the files; when Postgres removed one in between (it does on every change of the
+ * schema), the flush fails with ENOENT and nobody tries again. Hence the retry.
  */
 import { IdbFs, PGlite } from "@electric-sql/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"

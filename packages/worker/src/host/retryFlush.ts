@@ -1,4 +1,7 @@
-/** Makes a failed flush again. Pure of browsers and databases, so that its rule is tested alone; `openDatabase` says why it exists. */
+/**
+ * Makes a failed flush again. Pure of browsers and databases, so that its rule is tested alone;
+ * `openDatabase` says why it exists.
+ */
 
 export interface RetryFlushOptions {
   /** Attempts after the first. */
@@ -7,7 +10,9 @@ export interface RetryFlushOptions {
   readonly delayMillis: number
 }
 
-/** A file removed between listing and reading is gone at the second attempt; storage that is full stays full. */
+/**
+ * A file removed between listing and reading is gone at the second attempt; storage that is full stays full.
+ */
 export const defaultRetryFlush: RetryFlushOptions = { retries: 5, delayMillis: 20 }
 
 /** Resolves with the first success; rejects with the last failure. */

@@ -1,7 +1,7 @@
 /**
- * The start of the host, step by step, each announced to the tabs: data lock, database, schema, engine. A step that fails ends in the phase
- * `failed` with what to do, and the start then never returns: the tabs end this worker. Called once per leader, by `main.ts`, inside
- * PGliteWorker's `init`.
+ * The start of the host, step by step, each announced to the tabs: data lock, database, schema, engine. A
+ * step that fails ends in the phase `failed` with what to do, and the start then never returns: the tabs end
+ * this worker. Called once per leader, by `main.ts`, inside PGliteWorker's `init`.
  */
 import type { PGlite } from "@electric-sql/pglite"
 import { defaultEngineConfig, Engine, type LocalStore, type StoreError } from "@espalier/engine"
@@ -97,7 +97,10 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   return pglite
 })
 
-/** Never fails and, after a failure, never ends: rejecting would only make PGliteWorker log once per poll of every tab. */
+/**
+ * Never fails and, after a failure, never ends: rejecting would only make PGliteWorker log once per poll of
+ * every tab.
+ */
 const announceFailure = (cause: Cause.Cause<unknown>) =>
   Effect.flatMap(TabServer, (tabs) => {
     const phase: HostPhase = { phase: "failed", message: textOf(Cause.squash(cause)) }

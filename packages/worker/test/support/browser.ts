@@ -1,4 +1,7 @@
-/** Chromium for end-to-end tests: found where distributions put it, started the same way everywhere. Nothing about any app in here. */
+/**
+ * Chromium for end-to-end tests: found where distributions put it, started the same way everywhere. Nothing
+ * about any app in here.
+ */
 import { existsSync } from "node:fs"
 import { chromium, type Browser } from "playwright-core"
 

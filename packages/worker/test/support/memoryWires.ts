@@ -1,6 +1,7 @@
 /**
- * Channels and Web Locks in memory, with the browser's rules: a message reaches every other end of the same name, later and in order; a lock has
- * one holder and a queue. For tests of the tabs' protocol without a browser.
+ * Channels and Web Locks in memory, with the browser's rules: a message reaches every other end of the same
+ * name, later and in order; a lock has one holder and a queue. For tests of the tabs' protocol without a
+ * browser.
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -77,7 +78,8 @@ export const makeMemoryWires = (): MemoryWires => {
       online: Stream.concat(Stream.make(true), Stream.never),
     },
     settle: async () => {
-      // A macrotask lets every queued microtask and Effect's scheduler run; consequences may take a few rounds.
+      // A macrotask lets every queued microtask and Effect's scheduler run; consequences may take a few
+      // rounds.
       for (let round = 0; round < 12; round++) await new Promise((resolve) => setImmediate(resolve))
     },
   }

@@ -1,4 +1,7 @@
-/** A tab without a page: the link of the page half on in-memory channels, holding its lock. For tests of link and host together. */
+/**
+ * A tab without a page: the link of the page half on in-memory channels, holding its lock. For tests of link
+ * and host together.
+ */
 import { LeaderLink } from "../../src/client/LeaderLink.ts"
 import type { HostSettings } from "../../src/contract.ts"
 import { fingerprint, tabLock } from "../../src/protocol.ts"

@@ -1,6 +1,6 @@
 /**
- * An engine without a reconciler for tests of the host: its status lists the leases it holds, its commands record what they were asked, and the
- * test emits commits. It fetches nothing and stores nothing.
+ * An engine without a reconciler for tests of the host: its status lists the leases it holds, its commands
+ * record what they were asked, and the test emits commits. It fetches nothing and stores nothing.
  */
 import { Engine, type Lease, StoreError } from "@espalier/engine"
 import type { EngineStatus, InstanceStatus, PauseReason } from "@espalier/engine/protocol"

@@ -1,7 +1,8 @@
 /**
- * One origin for browser tests: an empty page with the page half, the worker bundle, and a way through to a shape server that notes which
- * worker asked (by the `tab` in the worker's address, which browsers send as referrer) and can be cut off. Every answer carries a strict
- * content security policy, so that the tests also show that no `eval` runs.
+ * One origin for browser tests: an empty page with the page half, the worker bundle, and a way through to a
+ * shape server that notes which worker asked (by the `tab` in the worker's address, which browsers send as
+ * referrer) and can be cut off. Every answer carries a strict content security policy, so that the tests also
+ * show that no `eval` runs.
  */
 import { createReadStream, existsSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
