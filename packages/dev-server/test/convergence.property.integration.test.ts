@@ -185,37 +185,82 @@ const writeSome = async (rng: Rng, log: Array<string>): Promise<void> => {
   }
 }
 
+interface Followed {
+  readonly test: Case
+  readonly query: Readonly<Record<string, string>>
+  client: ReplayClient
+}
+
+const followAll = (url: string): ReadonlyArray<Followed> =>
+  cases.map((test) => {
+    const { table, where, columns, extra } = test
+    const query = {
+      table,
+      ...(where === undefined ? {} : { where }),
+      ...(columns === undefined ? {} : { columns }),
+      ...extra,
+    }
+    return { test, query, client: new ReplayClient(url, query) }
+  })
+
+const compare = (followed: ReadonlyArray<Followed>, rng: Rng, label: string, log: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    for (const { test, client } of followed) {
+      if (rng.chance(0.2)) continue
+      yield* Effect.promise(() => client.catchUp())
+      const truth = yield* Effect.promise(() => expected(test))
+      assert.deepStrictEqual(
+        byId(client.values),
+        byId(truth),
+        `${label}, ${test.name}\n${log.slice(-6).join("\n")}\n${client.history.slice(-12).join("\n")}`,
+      )
+    }
+  })
+
+const emptyTables = Effect.promise(() => db.exec("truncate companies, members, workspaces, folders"))
+
 const scenario = (seed: number) =>
   Effect.gen(function* () {
     const server = yield* DevServer.make({ db, chunkBytes: seed % 3 === 0 ? 300 : undefined })
     const rng = makeRng(seed)
     const log: Array<string> = []
-    yield* Effect.promise(() => db.exec("truncate companies, members, workspaces, folders"))
+    yield* emptyTables
     yield* Effect.promise(() => writeSome(rng, log))
-    const clients = cases.map((test) => {
-      const { table, where, columns, extra } = test
-      const query = {
-        table,
-        ...(where === undefined ? {} : { where }),
-        ...(columns === undefined ? {} : { columns }),
-        ...extra,
-      }
-      return { test, client: new ReplayClient(server.url, query) }
-    })
+    const followed = followAll(server.url)
     for (let round = 0; round < 12; round += 1) {
       yield* Effect.promise(() => writeSome(rng, log))
-      for (const { test, client } of clients) {
-        if (rng.chance(0.2)) continue
-        yield* Effect.promise(() => client.catchUp())
-        const truth = yield* Effect.promise(() => expected(test))
-        assert.deepStrictEqual(
-          byId(client.values),
-          byId(truth),
-          `seed ${seed}, round ${round}, ${test.name}\n${log.slice(-6).join("\n")}\n${client.history.slice(-12).join("\n")}`,
-        )
-      }
+      yield* compare(followed, rng, `seed ${seed}, round ${round}`, log)
     }
   }).pipe(Effect.scoped)
+
+/** The same over servers that stop and start again, with writes while none runs. */
+const restarts = (seed: number) =>
+  Effect.gen(function* () {
+    const rng = makeRng(seed)
+    const log: Array<string> = []
+    yield* emptyTables
+    yield* Effect.promise(() => writeSome(rng, log))
+    let followed: ReadonlyArray<Followed> | null = null
+    const captureSchema = `kept_${seed}`
+    for (let life = 0; life < 4; life += 1) {
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { url } = yield* DevServer.make({ db, captureSchema })
+          const current: ReadonlyArray<Followed> = followed ?? followAll(url)
+          for (const one of current) one.client = one.client.movedTo(url, one.query)
+          followed = current
+          for (let round = 0; round < 3; round += 1) {
+            yield* compare(current, rng, `seed ${seed}, life ${life}, round ${round}`, log)
+            yield* Effect.promise(() => writeSome(rng, log))
+          }
+        }),
+      )
+      yield* Effect.promise(() => writeSome(rng, log))
+    }
+    yield* Effect.promise(() =>
+      db.exec(`drop event trigger ${captureSchema}; drop schema ${captureSchema} cascade`),
+    )
+  })
 
 describe("A client that replays a shape", () => {
   for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
@@ -225,4 +270,49 @@ describe("A client that replays a shape", () => {
       60_000,
     )
   }
+
+  for (let seed = firstSeed; seed < firstSeed + Math.ceil(runs / 3); seed += 1) {
+    it.live(
+      `holds exactly the rows of the condition over restarts of the server (seed ${seed})`,
+      () => restarts(seed),
+      60_000,
+    )
+  }
+
+  it.live(
+    "fetches nothing again over a restart without truncated tables",
+    () =>
+      Effect.gen(function* () {
+        yield* emptyTables
+        yield* Effect.promise(() =>
+          db.exec(
+            "insert into companies select g, 'a', 1 from generate_series(1, 3) g; insert into members values (1, 1, 1)",
+          ),
+        )
+        const followed = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* DevServer.make({ db, captureSchema: "kept" })
+            const all = followAll(url)
+            yield* compare(all, { ...makeRng(1), chance: () => false }, "before", [])
+            return all
+          }),
+        )
+        yield* Effect.promise(() =>
+          db.exec("insert into members values (2, 2, 1); delete from companies where id = 3"),
+        )
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* DevServer.make({ db, captureSchema: "kept" })
+            for (const one of followed) one.client = one.client.movedTo(url, one.query)
+            yield* compare(followed, { ...makeRng(1), chance: () => false }, "after", [])
+          }),
+        )
+        assert.deepStrictEqual(
+          followed.map(({ client }) => client.refetches),
+          followed.map(() => 0),
+        )
+        yield* Effect.promise(() => db.exec("drop event trigger kept; drop schema kept cascade"))
+      }),
+    60_000,
+  )
 })
