@@ -3,7 +3,7 @@ import { HttpProblem } from "../lib/http/HttpProblem.ts"
 import { respond } from "../lib/http/respond.ts"
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, null, async () => {
     throw new HttpProblem("not_found", "There is no such route.")
   }),
 )

@@ -5,7 +5,7 @@ import { findEndpoint } from "../../lib/endpoints/index.ts"
 import { readJson, requireDemo, requireUser, respond } from "../../lib/http/respond.ts"
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, null, async () => {
     requireDemo(event)
     const { endpoint, params } = findEndpoint(event.method, getRouterParam(event, "path") ?? "")
     return endpoint.handle({

@@ -75,14 +75,24 @@ const toProblem = (cause: unknown): HttpProblem => {
   return new HttpProblem("internal", "Something went wrong on the server. Its log says what.", { cause })
 }
 
-/** Runs a route. The answer is JSON and never cached. */
+/** The methods a route has. HEAD goes where GET does. @throws HttpProblem 405 */
+const requireMethod = (event: H3Event, methods: ReadonlyArray<string>): void => {
+  const asked = event.method === "HEAD" ? "GET" : event.method
+  if (methods.includes(asked)) return
+  const message = `${event.method} is not possible here. Possible: ${methods.join(", ")}.`
+  throw new HttpProblem("method_not_allowed", message, { allow: methods })
+}
+
+/** Runs a route. The answer is JSON and never cached. `methods`: those it has; null when the route looks itself. */
 export const respond = async (
   event: H3Event,
+  methods: ReadonlyArray<string> | null,
   run: () => Promise<{ readonly status: number; readonly body: unknown }>,
 ): Promise<unknown> => {
   setResponseHeader(event, "cache-control", "private, no-store")
   setResponseHeader(event, "content-type", "application/json; charset=utf-8")
   try {
+    if (methods !== null) requireMethod(event, methods)
     const answer = await run()
     setResponseStatus(event, answer.status)
     return JSON.stringify(answer.body)

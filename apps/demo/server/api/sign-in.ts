@@ -8,7 +8,7 @@ import { record, uuid } from "../lib/http/validate.ts"
 const read = record({ userId: uuid })
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, ["POST"], async () => {
     requireDemo(event)
     const { userId } = read(await readJson(event))
     const { database, settings } = demoOf(event)

@@ -2,7 +2,7 @@
 import { respond, signOut } from "../lib/http/respond.ts"
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, ["POST"], async () => {
     signOut(event)
     return { status: 200, body: { userId: null } }
   }),

@@ -4,7 +4,7 @@ import { listPeople } from "../lib/endpoints/members.ts"
 import { requireDemo, respond } from "../lib/http/respond.ts"
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, ["GET"], async () => {
     requireDemo(event)
     return { status: 200, body: { people: await listPeople(demoOf(event).database) } }
   }),

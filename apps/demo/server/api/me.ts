@@ -8,7 +8,7 @@ import { HttpProblem } from "../lib/http/HttpProblem.ts"
 import { requireUser, respond, signOut } from "../lib/http/respond.ts"
 
 export default defineEventHandler((event) =>
-  respond(event, async () => {
+  respond(event, ["GET"], async () => {
     const userId = requireUser(event)
     const { database, settings } = demoOf(event)
     const answer = { userId, name: null as string | null, demo: settings.demo, database: settings.pgliteName }
