@@ -148,20 +148,26 @@ describe("the host in Chromium", () => {
     assert.isTrue(await isLeader(tab))
     const phases = await tab.page.evaluate(() => window.testPage.phases)
     assert.deepEqual(phases.at(-1), { phase: "ready" })
+    // A commit notice comes when the change is stored: from then on a reload must find it.
+    const noticed = tab.page.evaluate(
+      (id) =>
+        new Promise<void>((resolve, reject) => {
+          const client = window.testPage.client!
+          client.onCommit(() => {
+            client
+              .query<{ name: string }>("select name from companies where id = $1", [id])
+              .then((found) => {
+                if (found[0]?.name.endsWith(" Ltd") === true) resolve()
+              })
+              .catch(reject)
+          })
+        }),
+      company(1),
+    )
     await db.query("update companies set name = name || ' Ltd' where id = $1", [company(1)])
-    await expect
-      .poll(
-        async () => (await query(tab, `select name from companies where id = '${company(1)}'`))[0]?.["name"],
-        {
-          timeout: within.sync,
-        },
-      )
-      .toMatch(/ Ltd$/)
+    await timed("server change to commit notice", noticed)
     assert.deepEqual(tab.errors, [])
     const before = await expected()
-    // IndexedDB is written behind the reply (relaxed durability): wait until another read of the directory
-    // would find the rows.
-    await tab.page.evaluate(async () => (await window.testPage.client!.pg).syncToFs())
     site.setShapesUp(false)
     await tab.page.reload()
     await tab.page.waitForFunction(() => window.testPage !== undefined)

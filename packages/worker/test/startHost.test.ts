@@ -30,7 +30,7 @@ describe("startHost", () => {
   let pages: Array<PageHalf>
 
   const parts = (more: Partial<HostParts> = {}): HostParts => ({
-    openDatabase: () => Promise.resolve(database),
+    openDatabase: () => Promise.resolve({ pglite: database, syncToFs: () => Promise.resolve() }),
     store: () => Layer.mock(LocalStore)({}),
     engine: () => Layer.succeed(Engine, engine.service),
     ...more,

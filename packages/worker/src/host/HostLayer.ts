@@ -3,7 +3,6 @@
  * from browser and tabs, limits from the settings. The only file that knows which adapters the browser uses.
  * Used by `startHost`.
  */
-import type { PGlite } from "@electric-sql/pglite"
 import {
   defaultEngineConfig,
   Engine,
@@ -20,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { HostSettings } from "../contract.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
+import type { OpenDatabase } from "./startHost.ts"
 import { TabServer } from "./TabServer.ts"
 
 /** A graph that was decoded and found valid. */
@@ -41,8 +41,11 @@ export const hostSignals: Layer.Layer<HostSignals, never, HostEnvironment | TabS
 )
 
 /** The store on an open database; building it brings the schema up to date. */
-export const storeLayer = (graph: ValidGraph, pglite: PGlite): Layer.Layer<LocalStore, StoreError> =>
-  PgliteLocalStore.layer({ pglite, graph })
+export const storeLayer = (
+  graph: ValidGraph,
+  { pglite, syncToFs }: OpenDatabase,
+): Layer.Layer<LocalStore, StoreError> =>
+  PgliteLocalStore.layer({ pglite: { transaction: pglite.transaction.bind(pglite), syncToFs }, graph })
 
 /** The engine on a store. */
 export const engineLayer = (

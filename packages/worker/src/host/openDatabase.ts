@@ -1,32 +1,46 @@
 /**
- * Opens the browser's PGlite as the host needs it: extensions, relaxed durability, and flushes that are not
- * lost. Used by `main.ts` only.
+ * Opens the browser's PGlite as the host needs it: extensions, relaxed durability, and flushes that are neither lost nor
+ * taken for done too early. Used by `main.ts` only.
  *
- * Relaxed: a reply does not wait for IndexedDB. Synced rows can be fetched again, and the store's commits
- * stay atomic. But PGlite then flushes while Postgres goes on: it lists the data directory, waits for
- * IndexedDB, and reads the files; when Postgres removed one in between (it does on every change of the
- * schema), the flush fails with ENOENT and nobody tries again. Hence the retry.
+ * Relaxed: a query's reply does not wait for IndexedDB, which takes a tenth of a second. But PGlite's own `syncToFs` then
+ * waits for nothing either, while the store must not acknowledge a commit (least of all a wipe) that a reload would
+ * undo. And PGlite flushes while Postgres goes on: it lists the data directory, waits for IndexedDB, and reads the
+ * files; when Postgres removed one in between (it does on every change of the schema), the flush fails with ENOENT
+ * and nobody tries again.
  */
 import { IdbFs, PGlite } from "@electric-sql/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"
 import { live } from "@electric-sql/pglite/live"
-import { defaultRetryFlush, retryFlush } from "./retryFlush.ts"
+import { Flushes } from "./Flushes.ts"
+import type { OpenDatabase } from "./startHost.ts"
 
 const idbPrefix = "idb://"
 
-class SteadyIdbFs extends IdbFs {
+class WatchedIdbFs extends IdbFs {
+  readonly flushes = new Flushes()
+
   override syncToFs(relaxedDurability?: boolean): Promise<void> {
-    return retryFlush(() => super.syncToFs(relaxedDurability), defaultRetryFlush)
+    return this.flushes.run(() => super.syncToFs(relaxedDurability))
   }
 }
 
+const isIdb = (dataDir: string): boolean => dataDir.length > idbPrefix.length && dataDir.startsWith(idbPrefix)
+
 /** Opens or creates the database in `dataDir` (`idb://name`, `opfs-ahp://name`, `memory://`). */
-export const openDatabase = (dataDir: string): Promise<PGlite> =>
-  PGlite.create({
-    dataDir,
-    ...(dataDir.length > idbPrefix.length && dataDir.startsWith(idbPrefix)
-      ? { fs: new SteadyIdbFs(dataDir.slice(idbPrefix.length)) }
-      : {}),
-    relaxedDurability: true,
-    extensions: { live, electric: electricSync() },
-  })
+export const openDatabase = async (dataDir: string): Promise<OpenDatabase> => {
+  const options = { dataDir, relaxedDurability: true, extensions: { live, electric: electricSync() } }
+  if (!isIdb(dataDir)) {
+    const pglite = await PGlite.create(options)
+    return { pglite, syncToFs: () => pglite.syncToFs() }
+  }
+  const fs = new WatchedIdbFs(dataDir.slice(idbPrefix.length))
+  const pglite = await PGlite.create({ ...options, fs })
+  return {
+    pglite,
+    syncToFs: async () => {
+      const stored = fs.flushes.next()
+      await pglite.syncToFs()
+      await stored
+    },
+  }
+}

@@ -24,10 +24,16 @@ const dataLockWaitMillis = 10_000
 /** The start cannot go on; the message is what the tabs show. */
 export class StartFailed extends Data.TaggedError("StartFailed")<{ readonly message: string }> {}
 
+/** An open database, and a flush that ends when everything written before it is stored. */
+export interface OpenDatabase {
+  readonly pglite: PGlite
+  readonly syncToFs: () => Promise<void>
+}
+
 /** What the start is made of; tests replace parts of it. */
 export interface HostParts {
-  readonly openDatabase: (dataDir: string) => Promise<PGlite>
-  readonly store: (graph: ValidGraph, pglite: PGlite) => Layer.Layer<LocalStore, StoreError>
+  readonly openDatabase: (dataDir: string) => Promise<OpenDatabase>
+  readonly store: (graph: ValidGraph, database: OpenDatabase) => Layer.Layer<LocalStore, StoreError>
   readonly engine: (
     settings: HostSettings,
     graph: ValidGraph,
@@ -66,7 +72,7 @@ const claimData = Effect.fnUntraced(function* (dataDir: string) {
   )
 })
 
-const openDatabase = (parts: HostParts, dataDir: string): Effect.Effect<PGlite, StartFailed> =>
+const openDatabase = (parts: HostParts, dataDir: string): Effect.Effect<OpenDatabase, StartFailed> =>
   Effect.tryPromise({
     try: () => parts.openDatabase(dataDir),
     catch: (error) =>
@@ -84,9 +90,9 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   const graph = yield* decodeGraph(settings)
   yield* step("database")
   yield* claimData(settings.dataDir)
-  const pglite = yield* openDatabase(parts, settings.dataDir)
+  const database = yield* openDatabase(parts, settings.dataDir)
   yield* step("schema")
-  const store = yield* Layer.build(parts.store(graph, pglite))
+  const store = yield* Layer.build(parts.store(graph, database))
   yield* step("engine")
   const engine = yield* Layer.build(parts.engine(settings, graph)).pipe(Effect.provideContext(store))
   yield* Effect.provideContext(
@@ -94,7 +100,7 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
     engine,
   )
   yield* tabs.setPhase({ phase: "ready" })
-  return pglite
+  return database.pglite
 })
 
 /**
