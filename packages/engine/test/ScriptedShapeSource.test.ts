@@ -13,6 +13,7 @@ const instance = (key: string): Instance => ({
   node: "items",
   table: "items",
   bindings: {},
+  clientParams: {},
   definition: { table: "items", params: {}, columns: ["id"], replica: "default", log: "full" },
   hash: "0".repeat(32),
   tagged: false,

@@ -31,6 +31,8 @@ export interface Instance {
   readonly table: string
   /** Binding values as Postgres text, by binding name (the bound child column). */
   readonly bindings: Readonly<Record<string, string>>
+  /** Values of the client-sourced graph parameters it uses, as Postgres text. */
+  readonly clientParams: Readonly<Record<string, string>>
   readonly definition: ShapeDefinition
   readonly hash: DefinitionHash
   /** True when the where-clause holds a subquery, so that its rows carry tags (protocol reference §6). */

@@ -118,7 +118,14 @@ const localDialect: Dialect = {
     type === null ? `$${index}` : type === "text" ? `$${index}::text` : `$${index}::text::${type}`,
 }
 
-const compileKey = (graph: GraphData, node: NodeDef, bindings: Texts, params: Texts): string => {
+/** The key, and in `used` the parameters it names. */
+const compileKey = (
+  graph: GraphData,
+  node: NodeDef,
+  bindings: Texts,
+  params: Texts,
+  used: Set<string>,
+): string => {
   const path = `nodes.${node.id}.key`
   const parts = parseKey(node.key)
   if (parts === null)
@@ -135,10 +142,17 @@ const compileKey = (graph: GraphData, node: NodeDef, bindings: Texts, params: Te
       if (value === undefined) {
         throw new CompileError(`params.${source.name}`, `no value, but ${path} needs it; pass a value`)
       }
+      if (source._tag === "Param") used.add(source.name)
       return encodeKeyValue(source.type, value)
     })
     .join("")
 }
+
+/** Of the parameters an instance uses, those the client chooses: a gateway must be told them (design §9). */
+const clientParams = (graph: GraphData, used: ReadonlySet<string>, params: Texts): Texts =>
+  Object.fromEntries(
+    Object.entries(params).filter(([name]) => used.has(name) && graph.params[name]?.source === "client"),
+  )
 
 /** Compiles one instance. `params` are all graph parameters as text. @throws CompileError */
 export const compileInstance = (
@@ -152,7 +166,8 @@ export const compileInstance = (
   const bound = canonicalBindings(graph, node, bindings, false)
   const given = canonicalParams(graph, params)
   const values: Array<string> = []
-  const rendering = { graph, dialect: serverDialect, params: given, bindings: bound, values }
+  const used = new Set<string>()
+  const rendering = { graph, dialect: serverDialect, params: given, bindings: bound, values, used }
   const { tagged, where } = renderNode(rendering, node)
   const definition: ShapeDefinition = {
     table: serverTable(table.from),
@@ -162,11 +177,13 @@ export const compileInstance = (
     replica: "default",
     log: "full",
   }
+  const key = compileKey(graph, declared, bound, given, used)
   return {
-    key: compileKey(graph, declared, bound, given),
+    key,
     node,
     table: table.name,
     bindings: bound,
+    clientParams: clientParams(graph, used, given),
     definition,
     hash: hashOf({ definition: { ...definition }, table: table.name, primaryKey: [...table.primaryKey] }),
     tagged,
@@ -203,6 +220,7 @@ export const localQuery = (
       params: canonicalParams(graph, params),
       bindings: canonicalBindings(graph, node, bindings, true),
       values,
+      used: new Set(),
     },
     node,
   )

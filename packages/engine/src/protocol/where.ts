@@ -28,6 +28,8 @@ export interface Rendering {
   /** Canonical text by binding. An absent one does not constrain. */
   readonly bindings: Readonly<Record<string, string>>
   readonly values: Array<string>
+  /** Names of the graph parameters the condition used. */
+  readonly used: Set<string>
 }
 
 /** A condition; `composite` ones need parentheses beside others. */
@@ -60,6 +62,7 @@ const operand = (rendering: Rendering, value: Operand, type: ColumnType | null, 
         `no value, but ${path} needs it; pass a value for "${value.name}"`,
       )
     }
+    rendering.used.add(value.name)
     return bind(rendering, text, type ?? rendering.graph.params[value.name]?.type ?? null)
   }
   if (type === null) {

@@ -73,6 +73,7 @@ export const storeInstance = (
     node: table,
     table,
     bindings: { owner: key },
+    clientParams: {},
     definition: { table, params: {}, columns: [], replica: "default", log: "full" },
     hash: options.hash ?? `hash-${key}`,
     tagged: options.tagged ?? false,

@@ -52,6 +52,7 @@ export const contractInstance = (key: InstanceKey, priority = 0): Instance => ({
   node: key,
   table: "items",
   bindings: { owner: "7" },
+  clientParams: {},
   definition: {
     table: key,
     where: "owner = $1",

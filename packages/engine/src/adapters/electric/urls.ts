@@ -33,6 +33,9 @@ const addGatewayParams = (url: URL, instance: Instance): void => {
   for (const [name, value] of Object.entries(instance.bindings)) {
     url.searchParams.set(`${GatewayParam.bindingPrefix}${name}`, value)
   }
+  for (const [name, value] of Object.entries(instance.clientParams)) {
+    url.searchParams.set(`${GatewayParam.paramPrefix}${name}`, value)
+  }
   url.searchParams.set(GatewayParam.definition, instance.hash)
 }
 
