@@ -21,9 +21,12 @@ export const useCompaniesSync = () => {
   const supply = useRows("companies")
   const memberships = useRows("memberships")
   const companies = useLiveQuery<CompanySummary>(
+    // For a moment after a membership was revoked and granted again both rows are here: the old one from the company's members,
+    // the new one from the person's memberships. Local tables have no unique constraints but the primary key.
     () => sql<CompanySummary>`
       select c.id::text, c.name, c.slug,
-             (select m.role from company_members m where m.company_id = c.id and m.user_id = ${userId}) as role,
+             (select m.role from company_members m where m.company_id = c.id and m.user_id = ${userId}
+               order by m.updated_at desc limit 1) as role,
              (select count(*)::int from company_members m where m.company_id = c.id) as members,
              (select count(*)::int from workspaces w where w.company_id = c.id) as workspaces,
              (select count(*)::int from folders f join workspaces w on w.id = f.workspace_id
