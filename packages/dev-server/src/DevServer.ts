@@ -145,6 +145,8 @@ const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: S
       sqlToken: options.sqlToken ?? null,
       allowDelete: options.allowDelete ?? false,
       longPollTimeoutMillis: options.longPollTimeoutMillis ?? 20_000,
+      sseTimeoutMillis: 60_000,
+      sseKeepAliveMillis: 21_000,
       isClosing: () => isClosing,
     }),
   )

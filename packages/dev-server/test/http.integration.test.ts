@@ -375,6 +375,44 @@ describe("A shape", () => {
     }),
   )
 
+  it.live("streams events behind the offset, stays open, and releases its waiter with the connection", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ longPollTimeoutMillis: 20_000 })
+      const handle = header(yield* get(server, { table: "items", offset: "-1" }), "electric-handle")
+      yield* Effect.promise(() => db.exec("update items set n = 11 where id = 1"))
+      const abort = new AbortController()
+      const query = { table: "items", offset: "0_inf", handle, live: "true", live_sse: "true" }
+      const response = yield* get(server, query, { signal: abort.signal })
+      assert.deepStrictEqual(
+        [
+          header(response, "content-type"),
+          response.headers.has("electric-cursor"),
+          response.headers.has("electric-schema"),
+        ],
+        ["text/event-stream", true, false],
+      )
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+      let text = ""
+      const readUntil = (part: string) =>
+        Effect.promise(async () => {
+          while (!text.includes(part)) text += (await reader?.read())?.value ?? ""
+        })
+      yield* readUntil("up-to-date")
+      yield* Effect.promise(() => db.exec("update items set n = 10 where id = 1"))
+      yield* readUntil('"n":"10"')
+      const frames = text.split("\n\n").filter((frame) => frame.startsWith("data: "))
+      assert.deepStrictEqual(
+        frames
+          .slice(0, 3)
+          .map((frame) => (JSON.parse(frame.slice(6)) as { readonly value?: unknown }).value ?? "control"),
+        [{ id: "1", n: "11" }, "control", { id: "1", n: "10" }],
+      )
+      while (server.counts().waiters !== 1) yield* Effect.sleep(5)
+      abort.abort()
+      while (server.counts().waiters !== 0) yield* Effect.sleep(5)
+    }),
+  )
+
   it.live("is served by two servers over one database at the same time, each with handles of its own", () =>
     Effect.gen(function* () {
       const servers = [yield* serve(), yield* serve()]

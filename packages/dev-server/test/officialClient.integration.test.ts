@@ -25,9 +25,10 @@ afterAll(() => db.close())
 const follow = (
   server: DevServerHandle,
   params: Record<string, unknown>,
+  options: { readonly liveSse?: boolean } = {},
 ): Effect.Effect<OfficialClient, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => new OfficialClient(server.url, params)),
+    Effect.sync(() => new OfficialClient(server.url, params, options)),
     (client) => Effect.sync(() => client.close()),
   )
 
@@ -199,6 +200,52 @@ describe("The official client", () => {
         )
         const lsns = new Set(client.messages.flatMap((message) => message.headers.lsn ?? []))
         assert.strictEqual(lsns.size, 1)
+      }),
+    60_000,
+  )
+
+  it.live(
+    "follows a table over server-sent events, each change once, over transactions of several rows",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* DevServer.make({ db })
+        const client = yield* follow(
+          server,
+          { table: "companies", columns: ["id", "name"] },
+          { liveSse: true },
+        )
+        yield* wait(() => client.untilIds(ids.acme, ids.blue))
+        for (let n = 1; n <= 5; n += 1) {
+          yield* run(`update companies set name = 'v${n} of ' || id`)
+          yield* wait(() =>
+            client.until(`version ${n}`, () =>
+              client.replica.values.every((row) => String(row["name"]).startsWith(`v${n} `)),
+            ),
+          )
+        }
+        const updates = client.messages.filter((message) => message.headers.operation === "update")
+        assert.strictEqual(updates.length, 10)
+        assert.deepStrictEqual([client.errors, client.mustRefetches], [[], 0])
+      }),
+    60_000,
+  )
+
+  it.live(
+    "sees moves and a rotation over server-sent events",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* DevServer.make({ db })
+        const client = yield* follow(server, foldersOf(ids.ada), { liveSse: true })
+        yield* wait(() => client.untilIds(ids.folderA))
+        yield* run(`insert into company_members (company_id, user_id) values ('${ids.blue}', '${ids.ada}')`)
+        yield* wait(() => client.untilIds(ids.folderA, ids.folderB))
+        yield* run(`delete from company_members where user_id = '${ids.ada}'`)
+        yield* wait(() => client.untilIds())
+        yield* run("truncate folders")
+        yield* wait(() =>
+          client.until("the rotation", () => client.mustRefetches === 1 && client.stream.isUpToDate),
+        )
+        assert.deepStrictEqual(client.errors, [])
       }),
     60_000,
   )

@@ -11,7 +11,8 @@ import { type Query, parseQuery } from "./query.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
 import { readShapeRequest } from "./shapeRequest.ts"
-import { serveShape, type ShapeRouteOptions } from "./shapeRoute.ts"
+import type { ShapeRouteOptions } from "./serving.ts"
+import { serveShape } from "./shapeRoute.ts"
 import { serveSql } from "./sqlRoute.ts"
 
 /** What the app works with. */
@@ -103,10 +104,7 @@ const findUnsupported = (
   const message = ["is not supported by the development server"]
   if (exchange.method === "POST") return { method: message }
   if ([...query.keys()].some((name) => name.startsWith(Param.subsetPrefix))) return { subset: message }
-  const isSse = [Param.liveSse, Param.experimentalLiveSse].some(
-    (name) => query.has(name) && query.get(name) !== "false",
-  )
-  return isSse && query.get(Param.live) === "true" ? { [Param.liveSse]: message } : null
+  return null
 }
 
 const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> =>

@@ -4,6 +4,7 @@
  */
 import { Header } from "@espalier/engine/wire"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as Stream from "effect/Stream"
 import { mustRefetchBody } from "../shapes/messages.ts"
 import type { FieldErrors } from "./shapeRequest.ts"
 
@@ -115,6 +116,17 @@ const notModified = (
     headers: { ...common(exchange), ...kept, "content-type": jsonType },
   })
 }
+
+/** A stream of server-sent events. */
+export const events = (
+  exchange: Exchange,
+  body: Stream.Stream<Uint8Array>,
+  headers: Record<string, string>,
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(body, {
+    contentType: "text/event-stream",
+    headers: { ...common(exchange), ...headers },
+  })
 
 /** An answer without a body. */
 export const empty = (

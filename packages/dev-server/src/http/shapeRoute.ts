@@ -6,41 +6,26 @@ import { Header } from "@espalier/engine/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import { SqlFailure } from "../db/Database.ts"
 import { beforeAll, compareOffsets, formatOffset, type Offset } from "../shapes/offset.ts"
-import type { Definition } from "../shapes/Definition.ts"
 import { upToDate } from "../shapes/messages.ts"
 import type { Shape } from "../shapes/Shape.ts"
-import type { ShapeEngine } from "../shapes/ShapeEngine.ts"
 import { etagOf, type Slice, toBody } from "../shapes/ShapeLog.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
+import {
+  isOutOfBounds,
+  liveCursor,
+  schemaHeader,
+  type Serving,
+  type ShapeRouteOptions,
+  waitUntil,
+} from "./serving.ts"
 import type { ShapeRequest } from "./shapeRequest.ts"
-
-/** What the route works with. */
-export interface ShapeRouteOptions {
-  readonly engine: ShapeEngine
-  readonly longPollTimeoutMillis: number
-  /** True once the server is stopping. */
-  readonly isClosing: () => boolean
-}
-
-/** One request under way. `schema` is the header's value as the table is now; a shape may outlive a dropped NOT NULL. */
-interface Serving {
-  readonly options: ShapeRouteOptions
-  readonly exchange: Exchange
-  readonly request: ShapeRequest
-  readonly shape: Shape
-  readonly schema: string
-}
+import { serveEvents } from "./sseRoute.ts"
 
 type Answer = HttpServerResponse.HttpServerResponse
-
-/** Seconds between 1970 and 2024-10-09, where Electric's cursors begin. */
-const cursorEpochSeconds = 1_728_432_000
 
 /** Runs a promise of the engine; what it rejects with is the error. */
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
@@ -83,44 +68,30 @@ const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
 
 const serveLog = Effect.fnUntraced(function* (serving: Serving, offset: Offset) {
   const { options, exchange, request, shape } = serving
-  if (isOutOfBounds(shape, offset)) {
-    yield* waitUntil(shape, () => !isOutOfBounds(shape, offset), options.longPollTimeoutMillis / 2)
+  if (isOutOfBounds(serving, offset)) {
+    yield* waitUntil(serving, () => !isOutOfBounds(serving, offset), options.longPollTimeoutMillis / 2)
     if (shape.isVoid) return respond.mustRefetch(exchange, null)
-    if (isOutOfBounds(shape, offset)) {
+    if (isOutOfBounds(serving, offset)) {
       return options.isClosing()
         ? closing(exchange)
         : respond.invalid(exchange, { offset: ["out of bounds for this shape"] })
     }
   }
+  if (shape.isVoid) return respond.mustRefetch(exchange, null)
+  if (request.isSse) return yield* serveEvents(serving, offset)
   const slice = shape.log.after(offset)
   if (!request.isLive || slice.messages.length > 0 || !slice.isEnd) {
     return serveSlice(serving, slice, yield* liveCursor(options, request))
   }
   const end = shape.log.end
   const isSettled = () => compareOffsets(shape.log.end, end) > 0
-  yield* waitUntil(shape, isSettled, options.longPollTimeoutMillis)
+  yield* waitUntil(serving, isSettled, options.longPollTimeoutMillis)
   if (shape.isVoid) return respond.mustRefetch(exchange, null)
   if (!isSettled() && options.isClosing()) return closing(exchange)
   const later = shape.log.after(offset)
   const unique = later.messages.length === 0 ? String(yield* Clock.currentTimeNanos) : undefined
   return serveSlice(serving, later, yield* liveCursor(options, request), unique)
 })
-
-/** Offsets of the snapshot (`0_n`) are never out of bounds: past the last chunk they mean "caught up" (§14.1). */
-const isOutOfBounds = (shape: Shape, offset: Offset): boolean =>
-  offset.tx > 0 && compareOffsets(offset, shape.log.end) > 0
-
-/** Waits until `isDone`, the shape is void, the server stops, or the time is over. */
-const waitUntil = (shape: Shape, isDone: () => boolean, millis: number): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (isDone() || shape.isVoid) {
-      resume(Effect.void)
-      return
-    }
-    const waiter = (): void => resume(Effect.void)
-    shape.waiters.add(waiter)
-    return Effect.sync(() => shape.waiters.delete(waiter))
-  }).pipe(Effect.timeoutOption(millis), Effect.map(Option.isSome), Effect.asVoid)
 
 const closing = (exchange: Exchange): Answer =>
   respond.failure(
@@ -172,20 +143,3 @@ const serveSlice = (
     ...(cursor === null ? {} : { [Header.cursor]: cursor }),
   })
 }
-
-/** Header values are Latin-1; other characters of names go as JSON escapes. */
-const schemaHeader = (definition: Definition): string =>
-  JSON.stringify(
-    Object.fromEntries(definition.columns.map((column) => [column.name, column.header])),
-  ).replaceAll(/[\u007f-\uffff]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
-
-/** The next cursor: the time in steps of the long-poll timeout, always above the client's (protocol reference §2.1). */
-const liveCursor = Effect.fnUntraced(function* (options: ShapeRouteOptions, request: ShapeRequest) {
-  if (!request.isLive) return null
-  const seconds = (yield* Clock.currentTimeMillis) / 1000 - cursorEpochSeconds
-  const step = Math.max(1, options.longPollTimeoutMillis / 1000)
-  const next = Math.ceil(seconds / step) * step
-  const given = Number(request.cursor ?? "0")
-  if (!Number.isSafeInteger(given) || Math.floor(next) > given) return String(Math.floor(next))
-  return String(given + (yield* Random.nextIntBetween(1, 3600)))
-})

@@ -21,6 +21,8 @@ export interface Shape {
   sets: ValueSets
   /** Called once when there is more to read or the shape is void. */
   readonly waiters: Set<() => void>
+  /** True once a request has asked for an event stream. */
+  hasStreams: boolean
   /** True once the handle is void. */
   isVoid: boolean
   /** When a request last used it; milliseconds. */

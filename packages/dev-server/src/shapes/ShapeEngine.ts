@@ -82,6 +82,20 @@ export class ShapeEngine {
     return this.#lastLsn
   }
 
+  /** The highest number given out so far, to transactions, handles or markers. */
+  get lastNumber(): number {
+    return this.#options.clock.last()
+  }
+
+  /** Prepares a shape for event streams: from here on its log carries a marker. Waits for a round under way. */
+  openStream(shape: Shape): Promise<void> {
+    return this.#queue.run(() => {
+      shape.hasStreams = true
+      shape.log.marker = this.#options.clock.next()
+      return Promise.resolve()
+    })
+  }
+
   get shapeCount(): number {
     return this.#byHandle.size
   }
@@ -188,6 +202,7 @@ export class ShapeEngine {
       shape.sets = told.sets
       if (told.entries.length === 0) continue
       shape.log.append(told.entries)
+      if (shape.hasStreams) shape.log.marker = this.#options.clock.next()
       wake(shape)
     }
   }
@@ -210,6 +225,7 @@ export class ShapeEngine {
       log,
       sets: stored.sets,
       waiters: new Set(),
+      hasStreams: false,
       isVoid: false,
       lastUsedAt: this.#options.now(),
     }
@@ -251,7 +267,10 @@ export class ShapeEngine {
         else current.push([shape, definition])
       }
       await this.#options.store.drop(sql, gone)
-      for (const [shape, definition] of current) this.#register(shape, definition)
+      for (const [shape, definition] of current) {
+        // Behind every marker that clients of the last life may come back with.
+        this.#register(shape, definition).log.marker = this.#options.clock.next()
+      }
     })
   }
 

@@ -40,6 +40,17 @@ export class ShapeLog {
     return this.#bytes
   }
 
+  /**
+   * A number above everything told and below everything to come, or 0. Given to clients of event streams, which come back
+   * with it as their offset; so synthetic offsets begin behind it. Changed only together with an append.
+   */
+  marker = 0
+
+  /** Where synthetic offsets go on. */
+  get base(): Offset {
+    return this.marker > this.end.tx ? { tx: this.marker, op: 0 } : this.end
+  }
+
   /** Offset of the newest message, `0_inf` while there is none. */
   get end(): Offset {
     return this.#entries.at(-1)?.offset ?? snapshotEnd

@@ -107,7 +107,7 @@ export const tellSubqueries = async (
     const facts = between(valuesOf(literal))
     return { row: toRow(definition.table, literal), isHeld: isVisible(form, facts.truths), facts }
   }
-  const writer = makeWriter(shape.log.end)
+  const writer = makeWriter(shape.log.base)
   const txids = transactions
     .filter((transaction) => touches(definition, transaction))
     .map((transaction) => transaction.txid)

@@ -1,0 +1,81 @@
+/**
+ * What long polls and event streams share: waiting on a shape, bounds of offsets, cursor and schema header. Exists so that
+ * the two routes cannot differ in them.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { Definition } from "../shapes/Definition.ts"
+import { compareOffsets, type Offset } from "../shapes/offset.ts"
+import type { Shape } from "../shapes/Shape.ts"
+import type { ShapeEngine } from "../shapes/ShapeEngine.ts"
+import type { Exchange } from "./respond.ts"
+import type { ShapeRequest } from "./shapeRequest.ts"
+
+/** What the route works with. */
+export interface ShapeRouteOptions {
+  readonly engine: ShapeEngine
+  readonly longPollTimeoutMillis: number
+  /** How long an event stream is held open. */
+  readonly sseTimeoutMillis: number
+  /** Silence after which an event stream says that it is alive. */
+  readonly sseKeepAliveMillis: number
+  /** True once the server is stopping. */
+  readonly isClosing: () => boolean
+}
+
+/** One request under way. `schema` is the header's value as the table is now; a shape may outlive a dropped NOT NULL. */
+export interface Serving {
+  readonly options: ShapeRouteOptions
+  readonly exchange: Exchange
+  readonly request: ShapeRequest
+  readonly shape: Shape
+  readonly schema: string
+}
+
+/**
+ * Offsets of the snapshot (`0_n`) are never out of bounds: past the last chunk they mean "caught up" (§14.1). Behind the
+ * end of the log, a number given out since the handle was made is fine: clients of event streams come back with the
+ * number of their last marker (§4.4).
+ */
+export const isOutOfBounds = ({ options, shape }: Serving, offset: Offset): boolean => {
+  if (offset.tx === 0 || compareOffsets(offset, shape.log.end) <= 0) return false
+  const madeAt = Number(shape.handle.split("-")[1])
+  return offset.tx < madeAt || offset.tx > options.engine.lastNumber
+}
+
+/** Waits until `isDone`, the shape is void, the server stops, or the time is over. */
+export const waitUntil = (
+  { options, shape }: Serving,
+  isDone: () => boolean,
+  millis: number,
+): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (isDone() || shape.isVoid || options.isClosing()) {
+      resume(Effect.void)
+      return
+    }
+    const waiter = (): void => resume(Effect.void)
+    shape.waiters.add(waiter)
+    return Effect.sync(() => shape.waiters.delete(waiter))
+  }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
+
+/** Header values are Latin-1; other characters of names go as JSON escapes. */
+export const schemaHeader = (definition: Definition): string =>
+  JSON.stringify(
+    Object.fromEntries(definition.columns.map((column) => [column.name, column.header])),
+  ).replaceAll(/[\u007f-\uffff]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/** Seconds between 1970 and 2024-10-09, where Electric's cursors begin. */
+const cursorEpochSeconds = 1_728_432_000
+
+/** The next cursor: the time in steps of the long-poll timeout, always above the client's (protocol reference §2.1). */
+export const liveCursor = Effect.fnUntraced(function* (options: ShapeRouteOptions, request: ShapeRequest) {
+  if (!request.isLive) return null
+  const seconds = (yield* Clock.currentTimeMillis) / 1000 - cursorEpochSeconds
+  const step = Math.max(1, options.longPollTimeoutMillis / 1000)
+  const next = Math.ceil(seconds / step) * step
+  const given = Number(request.cursor ?? "0")
+  if (!Number.isSafeInteger(given) || Math.floor(next) > given) return String(Math.floor(next))
+  return String(given + (yield* Random.nextIntBetween(1, 3600)))
+})
