@@ -77,7 +77,7 @@ type CheckedNode<
 type CheckedTable<Table extends TableInput> = {
   readonly from?: string
   readonly columns: Table["columns"]
-  readonly primaryKey: ReadonlyArray<keyof Table["columns"] & string>
+  readonly primaryKey?: ReadonlyArray<keyof Table["columns"] & string>
   readonly indexes?: ReadonlyArray<ReadonlyArray<keyof Table["columns"] & string>>
 } & NoOthers<Table, TableInput>
 

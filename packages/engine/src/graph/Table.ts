@@ -70,12 +70,16 @@ export const json = <Value>(options?: { readonly nullable?: boolean }): JsonColu
   nullable: options?.nullable ?? false,
 })
 
+/** Primary key of a table that declares none. */
+export const defaultPrimaryKey: ReadonlyArray<string> = ["id"]
+
 /** What an app writes for a table. The local name is the key it is declared under. */
 export interface TableInput {
   /** Server table, `name` or `schema.name`. Default: the local name. */
   readonly from?: string
   readonly columns: Readonly<Record<string, ColumnInput>>
-  readonly primaryKey: ReadonlyArray<string>
+  /** Default: `["id"]`. */
+  readonly primaryKey?: ReadonlyArray<string>
   /** Plain local indexes, each a list of columns. */
   readonly indexes?: ReadonlyArray<ReadonlyArray<string>>
 }
@@ -142,6 +146,6 @@ export const normaliseTable = (name: string, input: TableInput): TableDef => ({
   columns: Object.fromEntries(
     Object.entries(input.columns).map(([column, spec]) => [column, normaliseColumn(spec)]),
   ),
-  primaryKey: [...input.primaryKey],
+  primaryKey: [...(input.primaryKey ?? defaultPrimaryKey)],
   indexes: (input.indexes ?? []).map((index) => [...index]),
 })

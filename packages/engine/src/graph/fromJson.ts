@@ -8,7 +8,7 @@ import type { GraphData } from "./Graph.ts"
 import type { NodeInput, ParamDef } from "./Node.ts"
 import { type GraphProblem, oneOf, problem } from "./problem.ts"
 import { fromSpec } from "./spec.ts"
-import type { ColumnInput, ColumnType, TableInput } from "./Table.ts"
+import { type ColumnInput, type ColumnType, defaultPrimaryKey, type TableInput } from "./Table.ts"
 import { GraphInvalid, validateGraph } from "./validate.ts"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -116,7 +116,7 @@ const readTable = (reader: Reader, path: string, value: unknown, name: string): 
   return {
     ...(table["from"] === undefined ? {} : { from: text(reader, `${path}.from`, table["from"]) }),
     columns: entries(reader, `${path}.columns`, table["columns"], column),
-    primaryKey: texts(reader, `${path}.primaryKey`, table["primaryKey"]),
+    primaryKey: texts(reader, `${path}.primaryKey`, table["primaryKey"] ?? defaultPrimaryKey),
     ...(table["indexes"] === undefined
       ? {}
       : { indexes: list(reader, `${path}.indexes`, table["indexes"], index) }),

@@ -346,6 +346,20 @@ describe("validation accepts", () => {
   })
 })
 
+describe("a table without a primary key", () => {
+  const tables = { a: { columns: { id: "uuid" } } } as const
+  const nodes = { a: { table: "a", key: "all" } } as const
+  it("is keyed by id, declared or decoded", () => {
+    expect(Graph.make({ name: "g", tables, nodes }).tables["a"]?.primaryKey).toEqual(["id"])
+    expect(Graph.fromJson({ name: "g", params: {}, tables, nodes }).tables["a"]?.primaryKey).toEqual(["id"])
+  })
+  it("must have a column id", () => {
+    expect(() => Graph.make({ name: "g", tables: { a: { columns: { key: "uuid" } } }, nodes })).toThrow(
+      "primaryKey",
+    )
+  })
+})
+
 describe("a graph from JSON", () => {
   const invalid = (value: unknown): GraphInvalid => {
     try {
