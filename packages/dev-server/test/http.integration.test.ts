@@ -361,6 +361,59 @@ describe("A shape", () => {
     }),
   )
 
+  it.live("makes room for a new one when there are too many, the least recently used first", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ maxShapes: 2 })
+      const follow = (n: number) => new ReplayClient(server.url, { table: "items", where: `n > ${n}` })
+      const clients = [follow(1), follow(2)]
+      for (const client of clients) yield* Effect.promise(() => client.catchUp())
+      yield* Effect.sleep(5)
+      yield* Effect.promise(() => clients[0]?.catchUp() ?? Promise.resolve())
+      yield* Effect.promise(() => follow(3).catchUp())
+      assert.strictEqual(server.counts().shapes, 2)
+      for (const client of clients) yield* Effect.promise(() => client.catchUp())
+      assert.deepStrictEqual(
+        clients.map((client) => client.refetches),
+        [0, 1],
+      )
+    }),
+  )
+
+  it.live("survives a condition that fails on a new row: only its own shape is rotated", () =>
+    Effect.gen(function* () {
+      const server = yield* serve()
+      const whole = new ReplayClient(server.url, { table: "items" })
+      const dividing = new ReplayClient(server.url, { table: "items", where: "100 / id > 10" })
+      yield* Effect.promise(() => whole.catchUp())
+      yield* Effect.promise(() => dividing.catchUp())
+      yield* Effect.promise(() => db.exec("insert into items values (0, 'zero', 0)"))
+      yield* Effect.promise(() => whole.catchUp())
+      assert.deepStrictEqual([whole.refetches, whole.values.length], [0, 3])
+      const refused = yield* Effect.promise(() => dividing.catchUp().then(String, String))
+      assert.match(refused, /500: .*division by zero/u)
+      yield* Effect.promise(() => db.exec("delete from items where id = 0"))
+      yield* Effect.promise(() => dividing.catchUp())
+      assert.deepStrictEqual(dividing.values.map((row) => row["id"]).toSorted(), ["1", "2"])
+    }),
+  )
+
+  it.live("leaves no growing pile of taken changes", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ captureSchema: "piles" })
+      yield* Effect.addFinalizer(() =>
+        Effect.promise(() => db.exec("drop event trigger piles; drop schema piles cascade; drop table heap")),
+      )
+      yield* Effect.promise(() => db.exec("create table heap (id int primary key, n int)"))
+      const client = new ReplayClient(server.url, { table: "heap" })
+      yield* Effect.promise(() => client.catchUp())
+      yield* Effect.promise(() => db.exec("insert into heap select g, 0 from generate_series(1, 3000) g"))
+      yield* Effect.promise(() => db.exec("update heap set n = 1"))
+      yield* Effect.promise(() => client.catchUp())
+      const size = yield* server.sql("select pg_relation_size('piles.changes')")
+      assert.deepStrictEqual([client.values.length, size.rows], [3000, [["0"]]])
+    }),
+  )
+
   it.live("releases the waiter of a client that goes away", () =>
     Effect.gen(function* () {
       const server = yield* serve({ longPollTimeoutMillis: 20_000 })
