@@ -17,7 +17,7 @@ import {
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
 import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
-import { fail, restart, send, takeIn } from "./Steps.ts"
+import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
 import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
@@ -167,6 +167,7 @@ export const refreshDemand = Effect.fnUntraced(function* (world: World, store: S
       .filter((record): record is InstanceRecord => record !== undefined && isDemanded(record))
     const change = noChange()
     yield* readOwners(world, store, owners, change)
+    for (const owner of owners) reopenDenied(world, owner, yield* Clock.currentTimeMillis)
     // Only now: had the store failed, the next pass must read them again.
     for (const key of keys) world.dirtyOwners.delete(key)
     takeIn(world, change, "revoked", yield* Clock.currentTimeMillis)

@@ -172,6 +172,19 @@ export const fail = (
 /** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
 export const offlineAfterFailures = 2
 
+/** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
+export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
+  for (const { keys } of owner.demands.values())
+    for (const key of keys) {
+      const record = world.records.get(key)
+      const state = record?.state
+      if (record === undefined || state?._tag !== "Halted" || state.error.reason._tag !== "Forbidden")
+        continue
+      record.desiredSince = now
+      send(world, record, { _tag: "RetryAsked" }, now)
+    }
+}
+
 /** Any answer of the server proves that it can be reached: what waits for the network need not wait longer. */
 export const noteAnswer = (world: World, now: number): void => {
   const wasOffline = world.networkFailures >= offlineAfterFailures

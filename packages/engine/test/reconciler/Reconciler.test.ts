@@ -283,6 +283,25 @@ describe("Reconciler", () => {
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 
+  it.effect("opens a denied instance again when the rows that demand it change", () =>
+    Effect.gen(function* () {
+      const { source } = yield* liveWithTwoTeams
+      yield* pass(10)
+      yield* source.fail("team-b", new Forbidden({ revoked: true, message: "not a member" }))
+      yield* settle
+      assert.strictEqual(yield* stateOf("team-b"), "Halted")
+      yield* source.push(
+        mine,
+        batch({ handle: "h-mine", offset: "9_0", messages: [seatOut("s2", 9), seatIn("s3", "b", 9)] }),
+      )
+      yield* settle
+      yield* source.push("team-b", team("b"))
+      yield* settle
+      assert.strictEqual(yield* stateOf("team-b"), "Live")
+      assert.deepStrictEqual(yield* held("team-b"), [["b"]])
+    }).pipe(Effect.provide(engineLayer(memory))),
+  )
+
   it.effect("waits out a denial that comes right after the demanding row arrived", () =>
     Effect.gen(function* () {
       const source = yield* ScriptedShapeSource
