@@ -47,6 +47,7 @@ export default defineConfig({
       provider: "v8",
       reporter: ["json-summary"],
       reportsDirectory: "coverage",
+      reportOnFailure: true,
       include: [
         "packages/engine/src/graph/**/*.ts",
         "packages/engine/src/protocol/**/*.ts",

@@ -29,7 +29,7 @@ const parts: ReadonlyArray<Part> = [
     name: "worker",
     inputs: [...common, "packages/worker", "packages/engine/src", "packages/engine/package.json"],
     stamp: "packages/worker/dist/bundle-stamp",
-    outputs: ["pglite.bundle.js", "pglite.wasm", "pglite.data", "initdb.wasm"].map(
+    outputs: ["pglite.bundle.js", "pglite.wasm", "pglite.data", "initdb.wasm", "pglite.prepared.tar.gz"].map(
       (file) => `packages/worker/dist/bundle/${file}`,
     ),
     command: { cwd: "packages/worker", args: ["build/bundle.ts"] },
@@ -123,6 +123,7 @@ export const bundleSizes = async (): Promise<ReadonlyArray<Size>> => {
       "PGlite's assets",
       ["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) => `${workers}/${file}`),
     ),
+    await sizeOf("prepared database", [`${workers}/pglite.prepared.tar.gz`]),
     await sizeOf("page scripts", await pageFiles(".js")),
     await sizeOf("page styles", await pageFiles(".css")),
   ]

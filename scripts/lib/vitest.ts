@@ -2,7 +2,7 @@
  * Runs vitest projects and reads what they counted. Counts come from vitest's own JSON report, never from its output; a
  * run that dies before it can report counts as one failure, so that nothing silent looks green.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { runNode } from "./child.ts"
@@ -72,6 +72,8 @@ export const runProjects = async (
   },
 ): Promise<TestRun> => {
   const start = performance.now()
+  // What an earlier run measured must not pass for this one's.
+  if (options.coverage === true) rmSync(at("coverage"), { recursive: true, force: true })
   const folder = mkdtempSync(join(tmpdir(), "espalier-test-"))
   const file = join(folder, "report.json")
   const args = [
@@ -107,9 +109,10 @@ interface Summary {
 const percent = (covered: number, total: number): number =>
   total === 0 ? 100 : Math.floor((covered / total) * 1000) / 10
 
-/** Coverage of each pure part, from the summary the last run with `coverage` wrote. */
+/** Coverage of each pure part, from the summary the last run with `coverage` wrote; zeros when it wrote none. */
 export const readCoverage = (parts: ReadonlyArray<string>): ReadonlyArray<Coverage> => {
-  const summary = JSON.parse(readFileSync(at("coverage", "coverage-summary.json"), "utf8")) as Summary
+  const file = at("coverage", "coverage-summary.json")
+  const summary = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Summary) : {}
   return parts.map((part) => {
     const files = Object.entries(summary).filter(([path]) => path.startsWith(at(part)))
     const of = (what: "lines" | "branches" | "functions"): number => {
