@@ -2,7 +2,7 @@
  * One company with its members and their names (nodes `companies`, `members`, `people`), live. Names come from `people`, the
  * narrow table of colleagues, never from `users`.
  */
-import { sql, useLiveQuery, useRows } from "@espalier/vue"
+import { sql, useLease, useLiveQuery, useRows } from "@espalier/vue"
 import type { MaybeRefOrGetter } from "vue"
 
 export interface Member {
@@ -16,6 +16,8 @@ export interface Member {
 export const useCompanySync = (companyId: MaybeRefOrGetter<string>) => {
   const company = useRows("companies", { bindings: { id: () => toValue(companyId) } })
   const supply = useRows("members", { bindings: { company_id: () => toValue(companyId) } })
+  // The names are part of the page, so they are as urgent as the members themselves.
+  useLease("people", { company_id: () => toValue(companyId) })
   const members = useLiveQuery<Member>(
     () => sql<Member>`
       select m.id::text, m.user_id::text as "userId", m.role, p.name

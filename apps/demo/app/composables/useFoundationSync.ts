@@ -15,7 +15,6 @@ export const useFoundationSync = () => {
     phase,
     ready,
     isOffline,
-    pauseReasons,
     /** Every node of the graph in declaration order. */
     nodes: computed(() =>
       Object.values(graph.nodes).map((node) => {
@@ -23,11 +22,17 @@ export const useFoundationSync = () => {
         return {
           node: node.id,
           table: node.table,
-          state: known?.state ?? ("idle" as const),
+          // Before the engine has spoken nothing is known, which is not "nobody asks".
+          state: known?.state ?? (ready.value ? ("idle" as const) : ("loading" as const)),
           instances: known?.instances ?? 0,
           rows: known?.rows ?? 0,
         }
       }),
+    ),
+    /** The server stopped accepting who is signed in. */
+    isRefused: computed(
+      () =>
+        pauseReasons.value.includes("auth") || desired.value.some((one) => one.error?.reason === "Unauthorised"),
     ),
     /** The first error of an instance that is wanted. */
     error: computed(() => errorOfInstances(desired.value)),

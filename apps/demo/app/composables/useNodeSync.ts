@@ -2,7 +2,7 @@
  * The state of a node's instances as a page shows it, narrowed to one company where asked. The base of the sync
  * composables below; pages rarely need it themselves.
  */
-import { useEspalier, useNode } from "@espalier/vue"
+import { useEspalier, useNode, useSyncStatus } from "@espalier/vue"
 import type { NodeIdOf } from "@espalier/engine/graph"
 import type { Rollup, StatusError } from "@espalier/engine/protocol"
 import type { ComputedRef, MaybeRefOrGetter } from "vue"
@@ -38,6 +38,7 @@ const companyBinding: Readonly<Record<NodeId, "id" | "company_id" | null>> = {
 export const useNodeSync = (node: NodeId, companyId?: MaybeRefOrGetter<string>): NodeSync => {
   const espalier = useEspalier()
   const { instances: all } = useNode(node)
+  const { isOffline } = useSyncStatus()
   const instances = computed(() => {
     const binding = companyBinding[node]
     const wanted = toValue(companyId)
@@ -46,7 +47,12 @@ export const useNodeSync = (node: NodeId, companyId?: MaybeRefOrGetter<string>):
   })
   return {
     node,
-    state: computed(() => (instances.value.length === 0 && toValue(companyId) === undefined ? "idle" : stateOfInstances(instances.value))),
+    state: computed(() => {
+      const isUnwanted = instances.value.length === 0 && toValue(companyId) === undefined
+      const state = isUnwanted ? "idle" : stateOfInstances(instances.value)
+      // What waits for a server nobody reaches is offline, whatever it would be doing otherwise.
+      return isOffline.value && (state === "loading" || state === "stale") ? "offline" : state
+    }),
     error: computed(() => errorOfInstances(instances.value)),
     upToDateAt: computed(() => oldestUpToDate(instances.value)),
     retry: async () => {

@@ -1,5 +1,5 @@
 /** The groups of one company and who is in them (nodes `groups`, `groupMembers`), live. */
-import { sql, useLiveQuery, useRows } from "@espalier/vue"
+import { sql, useLease, useLiveQuery, useRows } from "@espalier/vue"
 import type { MaybeRefOrGetter } from "vue"
 
 export interface UserGroup {
@@ -10,6 +10,7 @@ export interface UserGroup {
 
 export const useUserGroupsSync = (companyId: MaybeRefOrGetter<string>) => {
   const supply = useRows("groups", { bindings: { company_id: () => toValue(companyId) } })
+  useLease("groupMembers", { company_id: () => toValue(companyId) })
   const groups = useLiveQuery<UserGroup>(
     () => sql<UserGroup>`
       select g.id::text, g.name,

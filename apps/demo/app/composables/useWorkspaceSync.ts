@@ -1,5 +1,5 @@
 /** The workspaces of one company and how many folders each has (nodes `workspaces`, `folders`), live. */
-import { sql, useLiveQuery, useRows } from "@espalier/vue"
+import { sql, useLease, useLiveQuery, useRows } from "@espalier/vue"
 import type { MaybeRefOrGetter } from "vue"
 
 export interface Workspace {
@@ -11,6 +11,7 @@ export interface Workspace {
 
 export const useWorkspaceSync = (companyId: MaybeRefOrGetter<string>) => {
   const supply = useRows("workspaces", { bindings: { company_id: () => toValue(companyId) } })
+  useLease("folders", { company_id: () => toValue(companyId) })
   const workspaces = useLiveQuery<Workspace>(
     () => sql<Workspace>`
       select w.id::text, w.name, w.description,
