@@ -1,6 +1,6 @@
 /**
  * Builds the worker: one self-contained ES module with PGlite, its live and sync extensions and the engine,
- * and PGlite's three assets beside it. Refuses a bundle with an import left over (the worker would die
+ * and PGlite's three assets and a prepared data directory beside it. Refuses a bundle with an import left over (the worker would die
  * without a message), with `eval` in code that is not PGlite's, or over a named size budget. Run by `pnpm
  * build:worker`; `bundleWorker` is reused by the demo and the tests.
  */
@@ -10,6 +10,7 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { build, type BuildOptions, type BuildResult, type OutputFile } from "esbuild"
+import { preparedFile, writePrepared } from "./prepared.ts"
 import { formatSizes, measureBytes, measureFile, type FileSize } from "./sizes.ts"
 
 const packageDir = resolve(dirname(fileURLToPath(import.meta.url)), "..")
@@ -150,12 +151,13 @@ export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleR
   await Promise.all([
     ...(result.outputFiles ?? []).map((file) => writeFile(file.path, file.contents)),
     ...assets.map((file) => copyAsset(file, outdir)),
+    writePrepared(outdir),
   ])
   const evals = countEvals(onlyScript(result).text)
   const report = { outdir, evalsInPglite: evals, files: [], parts: [] }
   if (options.measure === false) return { ...report, millis: Math.round(performance.now() - started) }
   const [files, { parts, ownEvals }] = await Promise.all([
-    Promise.all(["pglite.bundle.js", ...assets].map((file) => measureFile(join(outdir, file)))),
+    Promise.all(["pglite.bundle.js", ...assets, preparedFile].map((file) => measureFile(join(outdir, file)))),
     measureParts(entry),
   ])
   if (ownEvals > 0)

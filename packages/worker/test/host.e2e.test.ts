@@ -141,6 +141,26 @@ describe("the host in Chromium", () => {
     page.evaluate(() => window.testPage.client?.isLeader)
   const expected = () => Effect.runPromise(truth(db, amara))
 
+  it("loads the prepared directory for a new database only, and does without when it cannot be had", async () => {
+    const asked: Array<string> = []
+    context.on("request", (request) => {
+      if (request.url().endsWith("/pglite.prepared.tar.gz")) asked.push(request.url())
+    })
+    const tab = await openReady("a")
+    assert.lengthOf(asked, 1)
+    await tab.page.reload()
+    await tab.page.waitForFunction(() => window.testPage !== undefined)
+    await start(tab)
+    await untilReady(tab)
+    assert.lengthOf(asked, 1, "the database was there")
+    await context.route("**/pglite.prepared.tar.gz", (route) => route.abort())
+    const other = await open("b")
+    await start(other, { name: "from-scratch", dataDir: "idb://from-scratch" })
+    await timed("first start to ready, without the prepared directory", untilReady(other))
+    assert.lengthOf(asked, 2)
+    assert.deepEqual(await query(other, "select 1 as one"), [{ one: 1 }])
+  })
+
   it("starts, holds the user's rows, follows a change, and shows them again after a reload without the server", async () => {
     const tab = await timed("first start to ready", openReady("a"))
     await timed("ready to live", untilLive(tab))

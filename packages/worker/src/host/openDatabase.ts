@@ -12,6 +12,7 @@ import { IdbFs, PGlite } from "@electric-sql/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"
 import { live } from "@electric-sql/pglite/live"
 import { Flushes } from "./Flushes.ts"
+import { existsInIndexedDb, fetchPrepared } from "./preparedDirectory.ts"
 import type { OpenDatabase } from "./startHost.ts"
 
 const idbPrefix = "idb://"
@@ -24,11 +25,27 @@ class WatchedIdbFs extends IdbFs {
   }
 }
 
+const memoryPrefix = "memory://"
+
 const isIdb = (dataDir: string): boolean => dataDir.length > idbPrefix.length && dataDir.startsWith(idbPrefix)
+
+/** What a new database starts from. Not for opfs-ahp: a second create in one worker hangs there when the first one fails. */
+const prepared = async (dataDir: string): Promise<{ readonly loadDataDir?: File }> => {
+  const isNew =
+    dataDir.startsWith(memoryPrefix) ||
+    (isIdb(dataDir) && !(await existsInIndexedDb(dataDir.slice(idbPrefix.length))))
+  const dump = isNew ? await fetchPrepared() : null
+  return dump === null ? {} : { loadDataDir: dump }
+}
 
 /** Opens or creates the database in `dataDir` (`idb://name`, `opfs-ahp://name`, `memory://`). */
 export const openDatabase = async (dataDir: string): Promise<OpenDatabase> => {
-  const options = { dataDir, relaxedDurability: true, extensions: { live, electric: electricSync() } }
+  const options = {
+    dataDir,
+    relaxedDurability: true,
+    extensions: { live, electric: electricSync() },
+    ...(await prepared(dataDir)),
+  }
   if (!isIdb(dataDir)) {
     const pglite = await PGlite.create(options)
     return { pglite, syncToFs: () => pglite.syncToFs() }
