@@ -31,7 +31,10 @@ export default defineNuxtConfig({
       title: "Espalier",
       meta: [
         { name: "viewport", content: "width=device-width, initial-scale=1" },
-        { name: "description", content: "A multi-company workspace whose rows live in a Postgres in your browser." },
+        {
+          name: "description",
+          content: "A multi-company workspace whose rows live in a Postgres in your browser.",
+        },
         { name: "color-scheme", content: "light dark" },
       ],
       link: [{ rel: "icon", type: "image/svg+xml", href: "/icon.svg" }],

@@ -34,7 +34,8 @@ const pgliteDatabase = (pg: PGlite): Database => ({
   close: () => pg.close(),
 })
 
-const idOf = (kind: number, n: number): string => `${kind}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`
+const idOf = (kind: number, n: number): string =>
+  `${kind}0000000-0000-4000-8000-${String(n).padStart(12, "0")}`
 const person = (n: number): string => idOf(1, n)
 const company = (n: number): string => idOf(2, n)
 const workspace = (n: number): string => idOf(6, n)
@@ -55,7 +56,13 @@ const call = async (
     if (as === null) throw new HttpProblem("unauthenticated", "Nobody is signed in.")
     return as
   }
-  return endpoint.handle({ database, me, params, query: Object.fromEntries(new URLSearchParams(search)), body })
+  return endpoint.handle({
+    database,
+    me,
+    params,
+    query: Object.fromEntries(new URLSearchParams(search)),
+    body,
+  })
 }
 
 const statusOf = (run: Promise<EndpointAnswer>): Promise<number> =>
@@ -181,7 +188,10 @@ describe("endpoints", () => {
     expect(await statusOf(call("POST", `/groups/${group}/members`, { userId: amara }))).toBe(200)
     expect(await statusOf(call("DELETE", `/memberships/${company(4)}`))).toBe(200)
     expect(await statusOf(call("DELETE", `/memberships/${company(4)}`))).toBe(404)
-    const left = await pg.query("select 1 from user_group_members where group_id = $1 and user_id = $2", [group, amara])
+    const left = await pg.query("select 1 from user_group_members where group_id = $1 and user_id = $2", [
+      group,
+      amara,
+    ])
     expect(left.rows).toEqual([])
   })
 
@@ -223,7 +233,9 @@ describe("endpoints", () => {
     expect(await statusOf(call("PATCH", `/folders/${made["id"]}`, change))).toBe(200)
     const moved = (await truthOf(amara))["folders"]?.find((row) => row["id"] === made["id"])
     expect(moved).toMatchObject({ name: "Renamed", workspace_id: workspace(2) })
-    expect(await statusOf(call("PATCH", `/workspaces/${space["id"]}`, { name: "N", description: "d" }))).toBe(200)
+    expect(await statusOf(call("PATCH", `/workspaces/${space["id"]}`, { name: "N", description: "d" }))).toBe(
+      200,
+    )
     expect(await statusOf(call("DELETE", `/workspaces/${space["id"]}`))).toBe(200)
     expect(await statusOf(call("DELETE", `/folders/${made["id"]}`))).toBe(200)
     expect(await statusOf(call("PATCH", `/folders/${idOf(7, 1)}`, { workspaceId: workspace(99) }))).toBe(404)
@@ -251,7 +263,9 @@ describe("endpoints", () => {
     for (const { method, path } of endpoints.filter((one) => one.path.includes(":"))) {
       const hasBody = method === "POST" || method === "PATCH"
       const body = hasBody ? (bodies[`${method} ${path}`] ?? { name: "x" }) : {}
-      expect(await statusOf(call(method, path.replace(/:\w+/, person(99)), body)), `${method} ${path}`).toBe(404)
+      expect(await statusOf(call(method, path.replace(/:\w+/, person(99)), body)), `${method} ${path}`).toBe(
+        404,
+      )
       expect(await statusOf(call(method, path.replace(/:\w+/, "7"), body)), `${method} ${path}`).toBe(400)
     }
   })
@@ -262,7 +276,10 @@ describe("endpoints", () => {
       name: "Harbor & Pine",
       members: ["Amara Okafor", "Jonas Weber", "Mei Tanaka", "Tom Hughes"].map((name) => ({ name })),
       groups: [{ name: "Design" }, { name: "Leadership" }, { name: "Site crew" }],
-      workspaces: [{ name: "Client projects", folderCount: 5 }, { name: "Studio", folderCount: 4 }],
+      workspaces: [
+        { name: "Client projects", folderCount: 5 },
+        { name: "Studio", folderCount: 4 },
+      ],
     })
   })
 })

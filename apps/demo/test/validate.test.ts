@@ -62,7 +62,9 @@ describe("body validation", () => {
   it("reads JSON, an absent body as an empty object, and refuses the rest", () => {
     expect(parseJson('{"a":1}')).toEqual({ a: 1 })
     expect(parseJson(undefined)).toEqual({})
-    expect(problemOf(() => parseJson("{"))).toMatchObject({ body: { message: "The body is not valid JSON." } })
+    expect(problemOf(() => parseJson("{"))).toMatchObject({
+      body: { message: "The body is not valid JSON." },
+    })
     expect(problemOf(() => parseJson(`"${"x".repeat(70_000)}"`)).status).toBe(400)
   })
 })

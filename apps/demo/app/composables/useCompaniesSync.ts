@@ -40,8 +40,12 @@ export const useCompaniesSync = () => {
   return {
     companies: companies.rows,
     // Whether "none" is a fact is decided by the companies and the memberships alone, not by what the counts are made of.
-    pending: computed(() => companies.rows.value.length === 0 && (supply.pending.value || memberships.pending.value)),
-    isEmpty: computed(() => companies.rows.value.length === 0 && supply.isEmpty.value && memberships.isEmpty.value),
+    pending: computed(
+      () => companies.rows.value.length === 0 && (supply.pending.value || memberships.pending.value),
+    ),
+    isEmpty: computed(
+      () => companies.rows.value.length === 0 && supply.isEmpty.value && memberships.isEmpty.value,
+    ),
     error: computed(() => companies.error.value ?? memberships.error.value ?? supply.error.value),
     sync: useNodeSync("companies"),
     membershipsSync: useNodeSync("memberships"),

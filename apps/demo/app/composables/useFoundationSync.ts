@@ -32,7 +32,8 @@ export const useFoundationSync = () => {
     /** The server stopped accepting who is signed in. */
     isRefused: computed(
       () =>
-        pauseReasons.value.includes("auth") || desired.value.some((one) => one.error?.reason === "Unauthorised"),
+        pauseReasons.value.includes("auth") ||
+        desired.value.some((one) => one.error?.reason === "Unauthorised"),
     ),
     /** The first error of an instance that is wanted. */
     error: computed(() => errorOfInstances(desired.value)),

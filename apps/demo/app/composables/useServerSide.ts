@@ -60,13 +60,17 @@ export const useServerSide = () => {
   const read = async (companyId: string | undefined): Promise<void> => {
     const [list, everybody] = await Promise.all([
       callRoute<{ readonly companies: ReadonlyArray<ServerCompany> }>("GET", "/api/server/companies"),
-      callRoute<{ readonly people: ReadonlyArray<{ readonly id: string; readonly name: string }> }>("GET", "/api/people"),
+      callRoute<{ readonly people: ReadonlyArray<{ readonly id: string; readonly name: string }> }>(
+        "GET",
+        "/api/people",
+      ),
     ])
     companies.value = list.companies
     people.value = everybody.people
     const wanted = [companyId, company.value?.id].find((id) => list.companies.some((each) => each.id === id))
     const id = wanted ?? list.companies[0]?.id
-    company.value = id === undefined ? null : await callRoute<ServerCompanyDetail>("GET", `/api/server/companies/${id}`)
+    company.value =
+      id === undefined ? null : await callRoute<ServerCompanyDetail>("GET", `/api/server/companies/${id}`)
   }
   const load = async (companyId?: string): Promise<void> => {
     loadError.value = null
@@ -116,3 +120,6 @@ export const useServerSide = () => {
     toggleInGroup,
   }
 }
+
+/** What {@link useServerSide} returns. */
+export type ServerSide = ReturnType<typeof useServerSide>

@@ -5,7 +5,11 @@ import type { MaybeRefOrGetter } from "vue"
 export interface UserGroup {
   readonly id: string
   readonly name: string
-  readonly members: ReadonlyArray<{ readonly id: string; readonly userId: string; readonly name: string | null }>
+  readonly members: ReadonlyArray<{
+    readonly id: string
+    readonly userId: string
+    readonly name: string | null
+  }>
 }
 
 export const useUserGroupsSync = (companyId: MaybeRefOrGetter<string>) => {

@@ -19,6 +19,9 @@ export default defineEventHandler((event) =>
     )
     if (row === undefined) throw notFound("person", userId)
     signIn(event, userId)
-    return { status: 200, body: { userId, name: row["name"], demo: settings.demo, database: settings.pgliteName } }
+    return {
+      status: 200,
+      body: { userId, name: row["name"], demo: settings.demo, database: settings.pgliteName },
+    }
   }),
 )

@@ -49,7 +49,11 @@ const unreachable = (): Response =>
 export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): ShapeRoute => {
   // Requests whose rule could not be asked because the database does not answer.
   const undecided = new WeakSet<Request>()
-  const mayEnter = async (request: Request, identity: GatewayIdentity, companyId: string): Promise<boolean> => {
+  const mayEnter = async (
+    request: Request,
+    identity: GatewayIdentity,
+    companyId: string,
+  ): Promise<boolean> => {
     try {
       return await isMember(database, identity.params["userId"], companyId)
     } catch (cause) {
@@ -57,7 +61,11 @@ export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): S
       throw cause
     }
   }
-  const ofCompany = ({ identity, bindings, request }: RuleContext<GatewayIdentity, "company_id">): Promise<boolean> =>
+  const ofCompany = ({
+    identity,
+    bindings,
+    request,
+  }: RuleContext<GatewayIdentity, "company_id">): Promise<boolean> =>
     mayEnter(request, identity, bindings.company_id)
   const gateway = Gateway.make({
     graph,

@@ -36,8 +36,9 @@ export const prepareDatabase = async (database: Database, files: DatabaseFiles):
   const lock = { sql: "select pg_advisory_xact_lock($1::bigint)::text as locked", params: [lockKey] }
   const present = await rowsOf(database, "select (to_regclass('users') is not null)::text as present")
   const missing = present[0]?.["present"] !== "true"
-  await database.transaction(
-    [lock, ...[...splitStatements(files.schema), ...splitStatements(files.seed)].map((sql) => ({ sql }))],
-  )
+  await database.transaction([
+    lock,
+    ...[...splitStatements(files.schema), ...splitStatements(files.seed)].map((sql) => ({ sql })),
+  ])
   return missing
 }

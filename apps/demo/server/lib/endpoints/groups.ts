@@ -85,7 +85,9 @@ export const groupEndpoints: ReadonlyArray<Endpoint> = [
       if (made !== undefined) return created(made)
       const [row] = documentsOf(existing)
       if (row !== undefined) return ok(row)
-      throw new HttpProblem("conflict", "Only members of the company can be in its groups.", { field: "userId" })
+      throw new HttpProblem("conflict", "Only members of the company can be in its groups.", {
+        field: "userId",
+      })
     },
   }),
   endpoint({

@@ -62,7 +62,11 @@ export const findEndpoint = (
     allow.push(endpoint.method)
   }
   if (allow.length > 0) {
-    throw new HttpProblem("method_not_allowed", `${method} is not possible here. Possible: ${allow.join(", ")}.`, { allow })
+    throw new HttpProblem(
+      "method_not_allowed",
+      `${method} is not possible here. Possible: ${allow.join(", ")}.`,
+      { allow },
+    )
   }
   throw new HttpProblem("not_found", "There is no such endpoint. GET /api/server lists them.")
 }

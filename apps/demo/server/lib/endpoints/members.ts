@@ -46,7 +46,10 @@ const removeMembers = (where: string, params: Statement["params"]): ReadonlyArra
            where g.id = gm.group_id and g.company_id = m.company_id and gm.user_id = m.user_id and ${where}`,
     ...(params && { params }),
   },
-  { sql: `delete from company_members m where ${where} returning to_jsonb(m) as doc`, ...(params && { params }) },
+  {
+    sql: `delete from company_members m where ${where} returning to_jsonb(m) as doc`,
+    ...(params && { params }),
+  },
 ]
 
 export const memberEndpoints: ReadonlyArray<Endpoint> = [

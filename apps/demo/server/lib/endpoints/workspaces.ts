@@ -124,7 +124,10 @@ export const folderEndpoints: ReadonlyArray<Endpoint> = [
       }
       const target = body.workspaceId ?? null
       const [workspace, updated] = await database.transaction([
-        { sql: "select 1 as found from workspaces where $1::uuid is null or id = $1::uuid", params: [target] },
+        {
+          sql: "select 1 as found from workspaces where $1::uuid is null or id = $1::uuid",
+          params: [target],
+        },
         {
           sql: `update folders set name = coalesce($2::text, name), workspace_id = coalesce($3::uuid, workspace_id),
                        position = coalesce($4::int, position), updated_at = now()

@@ -36,7 +36,11 @@ export class HttpProblem extends Error {
   constructor(
     code: ProblemCode,
     message: string,
-    options: { readonly field?: string; readonly allow?: ReadonlyArray<string>; readonly cause?: unknown } = {},
+    options: {
+      readonly field?: string
+      readonly allow?: ReadonlyArray<string>
+      readonly cause?: unknown
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = "HttpProblem"

@@ -14,7 +14,13 @@ import {
   type H3Event,
 } from "h3"
 import { demoOf } from "../DemoServer.ts"
-import { cookieName, sessionMillis, signSession, verifySession, type CookieVerdict } from "../session/cookie.ts"
+import {
+  cookieName,
+  sessionMillis,
+  signSession,
+  verifySession,
+  type CookieVerdict,
+} from "../session/cookie.ts"
 import { HttpProblem } from "./HttpProblem.ts"
 import { parseJson } from "./validate.ts"
 
@@ -46,7 +52,8 @@ export const sessionOf = (event: H3Event): CookieVerdict => {
 export const requireUser = (event: H3Event): string => {
   const verdict = sessionOf(event)
   if (verdict._tag === "valid") return verdict.session.userId
-  const message = verdict._tag === "absent" ? "Nobody is signed in." : "The session cookie is not valid; it was cleared."
+  const message =
+    verdict._tag === "absent" ? "Nobody is signed in." : "The session cookie is not valid; it was cleared."
   throw new HttpProblem("unauthenticated", message)
 }
 

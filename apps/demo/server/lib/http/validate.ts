@@ -58,7 +58,8 @@ export const integer = (min: number, max: number): Field<number> =>
 export const oneOf = <const Word extends string>(...words: ReadonlyArray<Word>): Field<Word> =>
   field(
     words.join(" | "),
-    (value, path) => words.find((word) => word === value) ?? refuse(path, `must be one of ${words.join(", ")}.`),
+    (value, path) =>
+      words.find((word) => word === value) ?? refuse(path, `must be one of ${words.join(", ")}.`),
   )
 
 /** Absent or `null` becomes `undefined`. */

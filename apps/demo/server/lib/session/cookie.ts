@@ -45,7 +45,8 @@ export const verifySession = (value: string | undefined, secret: string, now: nu
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return { _tag: "invalid" }
   if (given.toString("base64url") !== signature) return { _tag: "invalid" }
   const expiresAt = Number(expiry)
-  if (!uuidPattern.test(userId) || !Number.isSafeInteger(expiresAt) || expiresAt <= now) return { _tag: "invalid" }
+  if (!uuidPattern.test(userId) || !Number.isSafeInteger(expiresAt) || expiresAt <= now)
+    return { _tag: "invalid" }
   return { _tag: "valid", session: { userId, expiresAt } }
 }
 

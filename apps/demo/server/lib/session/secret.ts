@@ -17,7 +17,8 @@ const createSecret = (dataDir: string, file: string): string => {
     writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: "wx" })
     return secret
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return readFileSync(file, "utf8").trim()
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST")
+      return readFileSync(file, "utf8").trim()
     throw cause
   }
 }
@@ -35,7 +36,8 @@ export const sessionSecret = (fromEnvironment: string | undefined, dataDir: stri
   const file = join(dataDir, "session-secret")
   try {
     const kept = readFileSync(file, "utf8").trim()
-    if (kept.length < 16) throw new Error(`${file} is damaged. Delete it to sign everybody out and make a new one.`)
+    if (kept.length < 16)
+      throw new Error(`${file} is damaged. Delete it to sign everybody out and make a new one.`)
     return kept
   } catch (cause) {
     if (isMissing(cause)) return createSecret(dataDir, file)

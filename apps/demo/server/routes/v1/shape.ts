@@ -12,7 +12,8 @@ export default defineEventHandler(async (event) => {
   const gone = new AbortController()
   event.node.res.once("close", () => gone.abort())
   const headers = new Headers()
-  for (const [name, value] of Object.entries(getRequestHeaders(event))) if (value !== undefined) headers.set(name, value)
+  for (const [name, value] of Object.entries(getRequestHeaders(event)))
+    if (value !== undefined) headers.set(name, value)
   const request = new Request(getRequestURL(event), { method: event.method, headers, signal: gone.signal })
   try {
     await sendWebResponse(event, await demoOf(event).shapes(request))
