@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs"
 import type { Browser, Page } from "playwright-core"
-import { launchChromium, signIn, untilState, within } from "../apps/demo/e2e/support/browser.ts"
+import { launchChromium, signIn, within } from "../apps/demo/e2e/support/browser.ts"
 import { startDemo } from "../apps/demo/e2e/support/demo.ts"
 import { main, readOptions } from "./lib/cli.ts"
 import { at } from "./lib/paths.ts"
@@ -57,7 +57,10 @@ const photograph = async (browser: Browser, url: string, out: string): Promise<n
       await page.getByTestId("sign-in-as").first().waitFor({ timeout: within.start })
       await take("sign-in")
       await signIn(page, person)
-      await untilState(page, "live", within.start)
+      await page
+        .locator("[data-testid=sync-status][data-state=live]")
+        .first()
+        .waitFor({ timeout: within.start })
       for (const { name, show } of shots) {
         await show(page)
         await take(name)
