@@ -11,13 +11,14 @@ describe("bundleWorker", () => {
   })
   afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-  it("writes one module without imports, its map and PGlite's assets", async () => {
+  it("writes one module without imports, its map, PGlite's assets and a prepared database", async () => {
     await bundleWorker({ outdir: dir, measure: false })
     assert.deepEqual(readdirSync(dir).toSorted(), [
       "initdb.wasm",
       "pglite.bundle.js",
       "pglite.bundle.js.map",
       "pglite.data",
+      "pglite.prepared.tar.gz",
       "pglite.wasm",
     ])
     const script = readFileSync(join(dir, "pglite.bundle.js"), "utf8")
