@@ -8,6 +8,7 @@ import { defineConfig } from "vitest/config"
 const built = ["**/node_modules/**", "**/dist/**", "**/.nuxt/**", "**/.output/**", "**/.data/**"]
 const integration = "**/*.integration.test.ts"
 const e2e = "**/*.e2e.test.ts"
+const prepareNuxt = "./test/support/prepareNuxt.ts"
 
 export default defineConfig({
   test: {
@@ -18,6 +19,7 @@ export default defineConfig({
           environment: "node",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/**/*.test.ts"],
           exclude: [...built, integration, e2e],
+          globalSetup: prepareNuxt,
           testTimeout: 20_000,
         },
       },
@@ -27,6 +29,7 @@ export default defineConfig({
           environment: "node",
           include: [`packages/*/test/${integration}`, `apps/*/test/${integration}`, `test/${integration}`],
           exclude: built,
+          globalSetup: prepareNuxt,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
