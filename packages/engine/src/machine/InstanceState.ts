@@ -107,7 +107,10 @@ export const returnable = (state: Active): Returnable =>
   state._tag === "Live" ? { _tag: "Syncing", attempt: 0, checkpoint: state.checkpoint } : state
 
 /** The state an instance enters when it becomes desired. */
-export const pending = (held: { readonly checkpoint: Checkpoint | null; readonly refetch: boolean }): Pending => ({
+export const pending = (held: {
+  readonly checkpoint: Checkpoint | null
+  readonly refetch: boolean
+}): Pending => ({
   _tag: "Pending",
   attempt: 0,
   checkpoint: held.checkpoint,

@@ -6,8 +6,10 @@ import type { InstanceState } from "./InstanceState.ts"
 /** Broken invariants as sentences; empty when all hold. */
 export const brokenInvariants = (state: InstanceState): ReadonlyArray<string> => {
   const broken: Array<string> = []
-  if (state.attempt < 0 || !Number.isInteger(state.attempt)) broken.push("I6: attempt is a whole number from 0")
-  if (state._tag === "Live" && state.checkpoint.handle === "") broken.push("I4: Live implies a committed up-to-date")
+  if (state.attempt < 0 || !Number.isInteger(state.attempt))
+    broken.push("I6: attempt is a whole number from 0")
+  if (state._tag === "Live" && state.checkpoint.handle === "")
+    broken.push("I4: Live implies a committed up-to-date")
   if (state._tag === "Paused" && (state.previous as InstanceState)._tag === "Paused")
     broken.push("I7: Paused never wraps Paused")
   if (state._tag === "Backoff" && state.attempt === 0) broken.push("I6: a failure counts as an attempt")

@@ -103,7 +103,8 @@ export const transition = (state: InstanceState, event: InstanceEvent): Transiti
       if (event._tag === "Drained") return to(null)
       return event._tag === "Desired" ? to(pending(event)) : unchanged(state)
     case "Paused":
-      if (event._tag === "Resumed") return to(state.previous, ...(isActive(state.previous) ? (["Start"] as const) : []))
+      if (event._tag === "Resumed")
+        return to(state.previous, ...(isActive(state.previous) ? (["Start"] as const) : []))
       if (event._tag === "Undesired") return to(null)
       if (event._tag === "SpecChanged")
         return to({ ...state, previous: pending({ checkpoint: null, refetch: event.held }) })

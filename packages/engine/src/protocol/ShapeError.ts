@@ -13,7 +13,9 @@ export class Overloaded extends Schema.TaggedClass<Overloaded>()("Overloaded", {
   message: Schema.String,
 }) {}
 /** 401: credentials missing or expired. */
-export class Unauthorised extends Schema.TaggedClass<Unauthorised>()("Unauthorised", { message: Schema.String }) {}
+export class Unauthorised extends Schema.TaggedClass<Unauthorised>()("Unauthorised", {
+  message: Schema.String,
+}) {}
 /** 403. `revoked` is true only for the gateway's own code; then the rows go too (design §6). */
 export class Forbidden extends Schema.TaggedClass<Forbidden>()("Forbidden", {
   revoked: Schema.Boolean,
@@ -33,7 +35,9 @@ export class ProtocolViolation extends Schema.TaggedClass<ProtocolViolation>()("
   message: Schema.String,
 }) {}
 /** The stream ended although nobody asked it to. Transient. */
-export class SourceEnded extends Schema.TaggedClass<SourceEnded>()("SourceEnded", { message: Schema.String }) {}
+export class SourceEnded extends Schema.TaggedClass<SourceEnded>()("SourceEnded", {
+  message: Schema.String,
+}) {}
 /** Postgres refused a row of this instance. Terminal until refetched; nothing of the batch stays. */
 export class RowRejected extends Schema.TaggedClass<RowRejected>()("RowRejected", {
   table: Schema.String,

@@ -8,7 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { CommitResult, InstanceCommit, LocalStore, StoreError } from "../ports/LocalStore.ts"
 import { isChange, isEvent } from "../protocol/Message.ts"
-import { ProtocolViolation, QuotaExceeded, RowRejected, ShapeError, StoreUnavailable } from "../protocol/ShapeError.ts"
+import {
+  ProtocolViolation,
+  QuotaExceeded,
+  RowRejected,
+  ShapeError,
+  StoreUnavailable,
+} from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
 import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
 import { fail, restart, send, takeIn } from "./Steps.ts"
@@ -130,10 +136,9 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
   const before = yield* Clock.currentTimeMillis
   const { idle, ready } = yield* gather(world, before)
   if (ready.length === 0) return idle ? [] : null
-  const result = yield* store.commit(ready.map(({ share }) => share)).pipe(
-    Effect.withSpan("espalier.commit", { attributes: { shares: ready.length } }),
-    Effect.result,
-  )
+  const result = yield* store
+    .commit(ready.map(({ share }) => share))
+    .pipe(Effect.withSpan("espalier.commit", { attributes: { shares: ready.length } }), Effect.result)
   const now = yield* Clock.currentTimeMillis
   if (result._tag === "Failure") {
     yield* failAll(world, ready, result.failure, now)

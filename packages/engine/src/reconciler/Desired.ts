@@ -16,7 +16,7 @@ export const noChange = (): DemandChange => new Set()
 /** Owners above a node, nearest first. */
 const ownersAbove = (world: World, node: string): ReadonlyArray<string> => {
   const owners: Array<string> = []
-  for (let owner = world.ownership.get(node)?.owner ?? null; owner !== null; ) {
+  for (let owner = world.ownership.get(node)?.owner ?? null; owner !== null;) {
     owners.push(owner)
     owner = world.ownership.get(owner)?.owner ?? null
   }

@@ -11,7 +11,12 @@ import type { Arrived } from "./World.ts"
 export type Input =
   | { readonly _tag: "Arrived"; readonly key: string; readonly run: number; readonly arrived: Arrived }
   | { readonly _tag: "MustRefetch"; readonly key: string; readonly run: number }
-  | { readonly _tag: "Signal"; readonly key: string; readonly run: number; readonly signal: SourceSignal["signal"] }
+  | {
+      readonly _tag: "Signal"
+      readonly key: string
+      readonly run: number
+      readonly signal: SourceSignal["signal"]
+    }
   | { readonly _tag: "Ended"; readonly key: string; readonly run: number; readonly error: ShapeError }
   | { readonly _tag: "Host"; readonly signal: HostSignal }
   | { readonly _tag: "Acquire"; readonly lease: Lease }

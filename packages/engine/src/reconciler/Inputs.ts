@@ -7,7 +7,10 @@ import { Control } from "../protocol/constants.ts"
 import type { PauseReason } from "../protocol/InstanceStatus.ts"
 
 /** The record of a run, or null when that run is over. */
-const ofRun = (world: World, input: { readonly key: string; readonly run: number }): InstanceRecord | null => {
+const ofRun = (
+  world: World,
+  input: { readonly key: string; readonly run: number },
+): InstanceRecord | null => {
   const record = world.records.get(input.key)
   return record !== undefined && record.run === input.run ? record : null
 }

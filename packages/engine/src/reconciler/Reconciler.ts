@@ -98,7 +98,14 @@ const wipe = Effect.fnUntraced(function* (loop: Loop, done: Deferred.Deferred<vo
   const { world } = loop
   world.closed = true
   yield* FiberMap.clear(loop.runs.fibers)
-  for (const set of [world.records, world.attention, world.stops, world.collects, world.discards, world.dirtyOwners])
+  for (const set of [
+    world.records,
+    world.attention,
+    world.stops,
+    world.collects,
+    world.discards,
+    world.dirtyOwners,
+  ])
     set.clear()
   yield* Deferred.completeWith(done, loop.store.wipe)
   const tables = Object.keys(world.graph.tables)

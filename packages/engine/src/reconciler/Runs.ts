@@ -20,7 +20,8 @@ export interface Runs {
   readonly source: ShapeSource["Service"]
 }
 
-const ended = (key: string, message: string): ShapeError => new ShapeError({ key, reason: new SourceEnded({ message }) })
+const ended = (key: string, message: string): ShapeError =>
+  new ShapeError({ key, reason: new SourceEnded({ message }) })
 
 const failureOf = (key: string, cause: Cause.Cause<ShapeError>): ShapeError => {
   const error = Cause.squash(cause)

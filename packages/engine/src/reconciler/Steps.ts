@@ -113,7 +113,8 @@ export const takeIn = (world: World, change: DemandChange, cause: Cause, now: nu
   for (const record of change) {
     const { depth, key, node } = record
     if (isDemanded(record)) desired.set(key, { hash: record.instance.hash, priority: node.priority, depth })
-    if (record.state !== null && record.state._tag !== "Draining") actual.set(key, { hash: record.hash, depth })
+    if (record.state !== null && record.state._tag !== "Draining")
+      actual.set(key, { hash: record.hash, depth })
   }
   const plan = diff(desired, actual)
   const each = (keys: ReadonlyArray<string>, act: (record: InstanceRecord) => void): void => {
@@ -203,7 +204,8 @@ export const expire = (world: World, now: number): boolean => {
 const ownersComplete = (world: World, record: InstanceRecord): boolean => {
   const owner = world.ownership.get(record.node.id)?.owner ?? null
   for (const candidate of world.records.values())
-    if (candidate.node.id === owner && isDemanded(candidate) && candidate.held?.complete !== true) return false
+    if (candidate.node.id === owner && isDemanded(candidate) && candidate.held?.complete !== true)
+      return false
   return true
 }
 
@@ -254,7 +256,10 @@ export const settle = (world: World): void => {
     const quiet =
       record.arrived === null && !record.wantsStart && record.revokeAt === null && record.keepUntil === null
     const tag = record.state?._tag
-    if (quiet && (tag === "Live" || tag === "Halted" || tag === "Syncing" || tag === "Paused" || tag === undefined))
+    if (
+      quiet &&
+      (tag === "Live" || tag === "Halted" || tag === "Syncing" || tag === "Paused" || tag === undefined)
+    )
       world.attention.delete(record)
   }
 }

@@ -21,7 +21,8 @@ const waitingFor = (world: World, record: InstanceRecord): string | null => {
   if (world.pauses.isPaused) return `the pause to end (${world.pauses.reasons.join(", ")})`
   const state = record.state
   if (state?._tag === "Halted") return "a retry by a person, new credentials or a new definition"
-  if (!ancestorsFresh(world, record) && isDemanded(record)) return `${[...record.demandedBy].join(", ")} to be up to date`
+  if (!ancestorsFresh(world, record) && isDemanded(record))
+    return `${[...record.demandedBy].join(", ")} to be up to date`
   switch (state?._tag) {
     case "Pending":
       return "a place among the first snapshots"

@@ -119,11 +119,13 @@ export const sideDdl = (plan: TablePlan): ReadonlyArray<string> => {
 export interface Field {
   readonly as: string
   readonly type: string
+  /** The column's own name, for messages. */
+  readonly name?: string
 }
 
 /** Arrays of key columns, or of any columns, in plan order. */
 export const fieldsOf = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Field> =>
-  columns.map(({ input, type }) => ({ as: input, type }))
+  columns.map(({ input, name, type }) => ({ as: input, type, name }))
 
 export const versionFields: ReadonlyArray<Field> = [
   { as: "v_lsn", type: "int8" },

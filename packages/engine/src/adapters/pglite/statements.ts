@@ -94,11 +94,19 @@ export const patchFields = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>)
   ...versionFields,
 ]
 
-/** Changes some columns of held rows, and their version for every holder. */
-export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
-  const input = inputOf(patchFields(plan, columns))
-  const revised = `revised as (${setVersion(plan)})`
-  if (columns.length === 0) return `with ${input}, ${revised} select 0 as updated`
+/**
+ * Changes some columns of held rows, and their version for every holder. `guarded`: fails with a division by zero, for the
+ * instance as the last parameter, unless it holds every row; only meant where a failed statement is made again with questions.
+ */
+export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded = false): string => {
+  const fields = patchFields(plan, columns)
+  const input = inputOf(fields)
+  const revised = `revised as (${setVersion(plan)} returning p.${plan.own.instance} as holder)`
+  const guard = guarded
+    ? `, 1 / (case when (select count(*) from revised where holder = $${fields.length + 1}::int4) = (select count(*) from input)
+        then 1 else 0 end) as guard`
+    : ""
+  if (columns.length === 0) return `with ${input}, ${revised} select 0 as updated${guard}`
   const pairs = new Map(columns.map((column) => [column.quoted, column.input]))
   const changed = differs(
     columns.map(({ quoted }) => quoted),
@@ -108,13 +116,13 @@ export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): 
   return `with ${input}, ${revised},
     app as (update ${plan.app} as t set ${columns.map(({ quoted, input: from }) => `${quoted} = input.${from}`).join(", ")}
       from input where ${keyIsInput(plan, "t")} and ${changed} returning 1)
-    select (select count(*) from app)::int4 as updated`
+    select (select count(*) from app)::int4 as updated${guard}`
 }
 
 const setVersion = (plan: TablePlan): string => {
   const { own } = plan
   return `update ${plan.held} as p set ${own.lsn} = v_lsn, ${own.op} = v_op, ${own.txid} = v_txid,
-    ${own.snapshot} = v_snapshot, ${own.writer} = v_writer from input where ${keyIsInput(plan, "p")} returning 1`
+    ${own.snapshot} = v_snapshot, ${own.writer} = v_writer from input where ${keyIsInput(plan, "p")}`
 }
 
 /** Fields of {@link reviseRows}. */
@@ -125,7 +133,7 @@ export const reviseFields = (plan: TablePlan): ReadonlyArray<Field> => [
 
 /** Tells every holder of the rows which version their value now is. Takes no instance. */
 export const reviseRows = (plan: TablePlan): string =>
-  `with ${inputOf(reviseFields(plan))}, revised as (${setVersion(plan)}) select 0 as updated`
+  `with ${inputOf(reviseFields(plan))}, revised as (${setVersion(plan)} returning 1) select 0 as updated`
 
 /** Fields of {@link retagRows} and of its twin for the stage. */
 export const retagFields = (plan: TablePlan): ReadonlyArray<Field> => [...fieldsOf(plan.keys), ...tagFields]
@@ -137,14 +145,23 @@ export const retagRows = (plan: TablePlan, table: string): string => {
     from input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${fields.length + 1}::int4`
 }
 
-/** The instance lets go of rows; those that nobody else holds are deleted. */
-export const dropRows = (plan: TablePlan): string => {
+/** The instance lets go of rows; those that nobody else holds are deleted. An instance alone in its table asks nobody. */
+export const dropRows = (
+  plan: TablePlan,
+  { pending, shared }: { readonly pending: number | null; readonly shared: boolean },
+): string => {
   const instance = `$${plan.keys.length + 1}::int4`
-  return `with ${inputOf(fieldsOf(plan.keys))},
-    waiting as (delete from ${plan.stage} s using input where ${keyIsInput(plan, "s")} and s.${plan.own.instance} = ${instance}),
+  const waiting =
+    pending === null && !shared
+      ? ""
+      : `waiting as (delete from ${plan.stage} s using input where ${keyIsInput(plan, "s")} and s.${plan.own.instance} = ${instance}),`
+  const dead = shared
+    ? deleteOrphans(plan, `o.${plan.own.instance} <> ${instance}`)
+    : `dead as (delete from ${plan.app} t using gone g where ${sameKey(plan, "t", "g")} returning 1)`
+  return `with ${inputOf(fieldsOf(plan.keys))}, ${waiting}
     gone as (delete from ${plan.held} p using input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = ${instance}
       returning ${plan.keys.map(({ quoted }) => `p.${quoted}`).join(", ")}),
-    ${deleteOrphans(plan, `o.${plan.own.instance} <> ${instance}`)}
+    ${dead}
     select (select count(*) from dead)::int4 as deleted, (select count(*) from gone)::int4 as held`
 }
 
