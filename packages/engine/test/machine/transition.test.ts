@@ -103,7 +103,10 @@ const table: Record<StateName, Record<EventName, Cell>> = {
 }
 
 function row(cells: Partial<Record<EventName, Cell>>): Record<EventName, Cell> {
-  const full = Object.fromEntries(Object.keys(events).map((name) => [name, "same"])) as Record<EventName, Cell>
+  const full = Object.fromEntries(Object.keys(events).map((name) => [name, "same"])) as Record<
+    EventName,
+    Cell
+  >
   return { ...full, ...cells }
 }
 
@@ -128,7 +131,9 @@ describe("transition", () => {
           expect(result.commands).toEqual([])
           return
         }
-        expect(`${result.state?._tag ?? "gone"} [${result.commands.join(" ")}]`).toBe(table[stateName][eventName])
+        expect(`${result.state?._tag ?? "gone"} [${result.commands.join(" ")}]`).toBe(
+          table[stateName][eventName],
+        )
         if (result.state !== null) assertInvariants(result.state)
       })
 

@@ -97,7 +97,9 @@ const play = Effect.fnUntraced(function* (seed: number) {
       const messages = fresh
         ? [...server.rows(key).map(([table, row]) => insert(table, row)), snapshotEnd()]
         : difference(server, key, held)
-      const rest = fresh ? mustRefetchIfHeld(stored !== undefined && source.runs(key).at(-1)?.resume !== null) : []
+      const rest = fresh
+        ? mustRefetchIfHeld(stored !== undefined && source.runs(key).at(-1)?.resume !== null)
+        : []
       yield* source.push(key, ...rest, batch({ handle, offset: `${++server.lsn}_0`, messages }))
     })
     const mustRefetchIfHeld = (resumed: boolean) => (resumed ? [mustRefetch] : [])
@@ -106,27 +108,34 @@ const play = Effect.fnUntraced(function* (seed: number) {
       () => Effect.sync(() => server.seats.set(`s${Math.floor(random() * 8)}`, pick(["a", "b", "c"])!)),
       () => Effect.sync(() => server.seats.delete(`s${Math.floor(random() * 8)}`)),
       () => Effect.forEach(source.running().slice(), answer),
-      () => Effect.suspend(() => (source.running().length > 0 ? answer(pick(source.running())!) : Effect.void)),
-      () => Effect.suspend(() => (source.running().length > 0 ? source.fail(pick(source.running())!, pick(reasons)!) : Effect.void)),
-      () => Effect.suspend(() => {
-        const key = pick(source.running())
-        if (key === undefined) return Effect.void
-        server.rotate(key)
-        return source.push(key, mustRefetch)
-      }),
+      () =>
+        Effect.suspend(() => (source.running().length > 0 ? answer(pick(source.running())!) : Effect.void)),
+      () =>
+        Effect.suspend(() =>
+          source.running().length > 0 ? source.fail(pick(source.running())!, pick(reasons)!) : Effect.void,
+        ),
+      () =>
+        Effect.suspend(() => {
+          const key = pick(source.running())
+          if (key === undefined) return Effect.void
+          server.rotate(key)
+          return source.push(key, mustRefetch)
+        }),
       () => host.setOnline(random() < 0.6),
       () => Effect.suspend(() => (paused++, engine.pause("manual"))),
       () => Effect.suspend(() => (paused > 0 ? (paused--, engine.resume("manual")) : Effect.void)),
       () => TestClock.adjust(`${Math.floor(random() * 4000)} millis`),
-      () => Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        leases.push(scope)
-        yield* engine.acquire({ node: "notes" }).pipe(Effect.provideService(Scope.Scope, scope))
-      }),
-      () => Effect.suspend(() => {
-        const scope = leases.pop()
-        return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
-      }),
+      () =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          leases.push(scope)
+          yield* engine.acquire({ node: "notes" }).pipe(Effect.provideService(Scope.Scope, scope))
+        }),
+      () =>
+        Effect.suspend(() => {
+          const scope = leases.pop()
+          return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+        }),
       () => Effect.suspend(() => engine.refetch(pick([mine, "team-a", "team-a-seats"])!)),
     ]
 
@@ -147,7 +156,8 @@ const play = Effect.fnUntraced(function* (seed: number) {
           continue
         }
         const lsn = Number(stored.checkpoint.offset.split("_")[0])
-        if (before?.handle === stored.checkpoint.handle) assert.isAtLeast(lsn, before.lsn, `I3: ${stored.key}`)
+        if (before?.handle === stored.checkpoint.handle)
+          assert.isAtLeast(lsn, before.lsn, `I3: ${stored.key}`)
         offsets.set(stored.key, { handle: stored.checkpoint.handle, lsn })
       }
       for (const instance of Object.values(status.instances))
@@ -179,7 +189,11 @@ const play = Effect.fnUntraced(function* (seed: number) {
     assert.deepStrictEqual([...source.running()].toSorted(), expected)
     assert.strictEqual((yield* engine.status).state, "live")
     for (const key of expected) {
-      const ids = server.rows(key).map(([, row]) => row["id"]!).toSorted().map((id) => [id])
+      const ids = server
+        .rows(key)
+        .map(([, row]) => row["id"]!)
+        .toSorted()
+        .map((id) => [id])
       assert.deepStrictEqual(yield* store.heldKeys(key), ids, key)
     }
     assert.deepStrictEqual((yield* store.instances).map((instance) => instance.key).toSorted(), expected)
@@ -195,7 +209,9 @@ describe("Reconciler under random events", () => {
         (seed) =>
           play(seed).pipe(
             Random.withSeed(seed),
-            Effect.tapCause(() => Effect.sync(() => process.stderr.write(`failing seed: ENGINE_SEED=${seed} ENGINE_RUNS=1\n`))),
+            Effect.tapCause(() =>
+              Effect.sync(() => process.stderr.write(`failing seed: ENGINE_SEED=${seed} ENGINE_RUNS=1\n`)),
+            ),
           ),
         { discard: true },
       ),

@@ -32,14 +32,24 @@ const liveWithTwoTeams = Effect.gen(function* () {
   for (const id of ["a", "b"]) {
     yield* source.push(`team-${id}`, team(id))
     yield* settle
-    yield* source.push(`team-${id}-seats`, seatsSnapshot(`h-seats-${id}`, [`s${id === "a" ? 1 : 2}`, id], [`x-${id}`, id]))
+    yield* source.push(
+      `team-${id}-seats`,
+      seatsSnapshot(`h-seats-${id}`, [`s${id === "a" ? 1 : 2}`, id], [`x-${id}`, id]),
+    )
     yield* settle
   }
   return { source, engine: yield* Engine, store: yield* LocalStore }
 })
 
-const stateOf = (key: string) => Effect.map(Engine.use((engine) => engine.status), (status) => status.instances[key]?.state)
-const rollup = Effect.map(Engine.use((engine) => engine.status), (status) => status.state)
+const stateOf = (key: string) =>
+  Effect.map(
+    Engine.use((engine) => engine.status),
+    (status) => status.instances[key]?.state,
+  )
+const rollup = Effect.map(
+  Engine.use((engine) => engine.status),
+  (status) => status.state,
+)
 const held = (key: string) => LocalStore.use((store) => store.heldKeys(key))
 
 describe("Reconciler", () => {
@@ -65,7 +75,10 @@ describe("Reconciler", () => {
     Effect.gen(function* () {
       const { source, store } = yield* liveWithTwoTeams
       // x-b is also held by team a's seats from now on.
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "5_0", messages: [seatIn("x-b", "a", 5)] }))
+      yield* source.push(
+        "team-a-seats",
+        batch({ handle: "h-seats-a", offset: "5_0", messages: [seatIn("x-b", "a", 5)] }),
+      )
       yield* settle
       yield* source.push(mine, batch({ handle: "h-mine", offset: "6_0", messages: [seatOut("s2", 6)] }))
       yield* settle
@@ -102,7 +115,12 @@ describe("Reconciler", () => {
       yield* source.push(
         "team-a-seats",
         mustRefetch,
-        batch({ handle: "h2", offset: "0_0", messages: [insert("seats", { id: "n1", team_id: "a", user_id: "v" })], upToDate: false }),
+        batch({
+          handle: "h2",
+          offset: "0_0",
+          messages: [insert("seats", { id: "n1", team_id: "a", user_id: "v" })],
+          upToDate: false,
+        }),
       )
       yield* settle
       assert.strictEqual(yield* stateOf("team-a-seats"), "Refetching")
@@ -117,83 +135,103 @@ describe("Reconciler", () => {
   it.effect("makes log readable only at its up-to-date (I11)", () =>
     Effect.gen(function* () {
       const { source } = yield* liveWithTwoTeams
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "8_0", messages: [seatIn("n", "a", 8)], upToDate: false }))
+      yield* source.push(
+        "team-a-seats",
+        batch({ handle: "h-seats-a", offset: "8_0", messages: [seatIn("n", "a", 8)], upToDate: false }),
+      )
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["s1"], ["x-a"]])
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "8_2", messages: [seatIn("o", "a", 8)] }))
+      yield* source.push(
+        "team-a-seats",
+        batch({ handle: "h-seats-a", offset: "8_2", messages: [seatIn("o", "a", 8)] }),
+      )
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["n"], ["o"], ["s1"], ["x-a"]])
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 
-  it.effect("lands a first snapshot part by part and resumes after the part that was committed (I2, I11)", () =>
-    Effect.gen(function* () {
-      const source = yield* ScriptedShapeSource
-      yield* settle
-      yield* source.push(mine, batch({ handle: "h", offset: "0_0", messages: [insert("seats", { id: "s1", team_id: "a", user_id: "u" })], upToDate: false }))
-      yield* settle
-      assert.deepStrictEqual(yield* held(mine), [["s1"]])
-      yield* source.fail(mine, new Network({ message: "reset" }))
-      yield* pass(20)
-      assert.deepStrictEqual(source.resumes(mine), [null, { handle: "h", offset: "0_0" }])
-    }).pipe(Effect.provide(engineLayer(memory))),
+  it.effect(
+    "lands a first snapshot part by part and resumes after the part that was committed (I2, I11)",
+    () =>
+      Effect.gen(function* () {
+        const source = yield* ScriptedShapeSource
+        yield* settle
+        yield* source.push(
+          mine,
+          batch({
+            handle: "h",
+            offset: "0_0",
+            messages: [insert("seats", { id: "s1", team_id: "a", user_id: "u" })],
+            upToDate: false,
+          }),
+        )
+        yield* settle
+        assert.deepStrictEqual(yield* held(mine), [["s1"]])
+        yield* source.fail(mine, new Network({ message: "reset" }))
+        yield* pass(20)
+        assert.deepStrictEqual(source.resumes(mine), [null, { handle: "h", offset: "0_0" }])
+      }).pipe(Effect.provide(engineLayer(memory))),
   )
 
-  it.effect("never retries before Retry-After and resets the attempt only at a committed up-to-date (I5, I6)", () =>
-    Effect.gen(function* () {
-      const source = yield* ScriptedShapeSource
-      yield* settle
-      yield* source.fail(mine, new Overloaded({ status: 503, retryAfterMillis: 30_000, message: "busy" }))
-      yield* settle
-      assert.strictEqual(yield* stateOf(mine), "Backoff")
-      yield* TestClock.adjust("29 seconds")
-      assert.strictEqual(source.runs(mine).length, 1)
-      yield* TestClock.adjust("2 seconds")
-      assert.strictEqual(source.runs(mine).length, 2)
-      yield* source.push(mine, batch({ offset: "0_0", messages: [], upToDate: false }))
-      yield* settle
-      assert.strictEqual((yield* Engine.use((engine) => engine.status)).instances[mine]?.attempt, 1)
-      yield* source.push(mine, batch({ offset: "0_inf", messages: [snapshotEnd()] }))
-      yield* settle
-      assert.strictEqual((yield* Engine.use((engine) => engine.status)).instances[mine]?.attempt, 0)
-    }).pipe(Effect.provide(engineLayer(memory))),
+  it.effect(
+    "never retries before Retry-After and resets the attempt only at a committed up-to-date (I5, I6)",
+    () =>
+      Effect.gen(function* () {
+        const source = yield* ScriptedShapeSource
+        yield* settle
+        yield* source.fail(mine, new Overloaded({ status: 503, retryAfterMillis: 30_000, message: "busy" }))
+        yield* settle
+        assert.strictEqual(yield* stateOf(mine), "Backoff")
+        yield* TestClock.adjust("29 seconds")
+        assert.strictEqual(source.runs(mine).length, 1)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(source.runs(mine).length, 2)
+        yield* source.push(mine, batch({ offset: "0_0", messages: [], upToDate: false }))
+        yield* settle
+        assert.strictEqual((yield* Engine.use((engine) => engine.status)).instances[mine]?.attempt, 1)
+        yield* source.push(mine, batch({ offset: "0_inf", messages: [snapshotEnd()] }))
+        yield* settle
+        assert.strictEqual((yield* Engine.use((engine) => engine.status)).instances[mine]?.attempt, 0)
+      }).pipe(Effect.provide(engineLayer(memory))),
   )
 
-  it.effect("says offline when requests fail without any answer, shows rows from disk, and is live again after", () =>
-    Effect.gen(function* () {
-      const store = yield* Layer.build(memory)
-      const run = <A, E>(body: Effect.Effect<A, E, Engine | ScriptedShapeSource | LocalStore>) =>
-        body.pipe(Effect.provide(engineLayer(Layer.succeedContext(store))))
-      yield* run(liveWithTwoTeams)
-      yield* run(
-        Effect.gen(function* () {
-          const source = yield* ScriptedShapeSource
-          yield* source.onStart(mine, ({ run: number }) =>
-            number <= 3 ? [{ _tag: "Fail", reason: new Network({ message: "refused" }) }] : [],
-          )
-          yield* pass(5)
-          assert.strictEqual(yield* rollup, "offline")
-          assert.deepStrictEqual(yield* held("team-b-seats"), [["s2"], ["x-b"]])
-          assert.deepStrictEqual(
-            source.runs().filter((entry) => entry.key !== mine),
-            [],
-            "children wait for their ancestors (I12)",
-          )
-          yield* pass(30)
-          assert.deepStrictEqual(source.resumes(mine).at(-1), { handle: "h-mine", offset: "0_0" })
-          yield* source.push(mine, batch({ handle: "h-mine", offset: "9_0" }))
-          yield* settle
-          for (const id of ["a", "b"]) {
-            yield* source.push(`team-${id}`, batch({ handle: `h-team-${id}`, offset: "9_0" }))
+  it.effect(
+    "says offline when requests fail without any answer, shows rows from disk, and is live again after",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* Layer.build(memory)
+        const run = <A, E>(body: Effect.Effect<A, E, Engine | ScriptedShapeSource | LocalStore>) =>
+          body.pipe(Effect.provide(engineLayer(Layer.succeedContext(store))))
+        yield* run(liveWithTwoTeams)
+        yield* run(
+          Effect.gen(function* () {
+            const source = yield* ScriptedShapeSource
+            yield* source.onStart(mine, ({ run: number }) =>
+              number <= 3 ? [{ _tag: "Fail", reason: new Network({ message: "refused" }) }] : [],
+            )
+            yield* pass(5)
+            assert.strictEqual(yield* rollup, "offline")
+            assert.deepStrictEqual(yield* held("team-b-seats"), [["s2"], ["x-b"]])
+            assert.deepStrictEqual(
+              source.runs().filter((entry) => entry.key !== mine),
+              [],
+              "children wait for their ancestors (I12)",
+            )
+            yield* pass(30)
+            assert.deepStrictEqual(source.resumes(mine).at(-1), { handle: "h-mine", offset: "0_0" })
+            yield* source.push(mine, batch({ handle: "h-mine", offset: "9_0" }))
             yield* settle
-            yield* source.push(`team-${id}-seats`, batch({ handle: `h-seats-${id}`, offset: "9_0" }))
-          }
-          yield* settle
-          assert.strictEqual(yield* rollup, "live")
-          assert.deepStrictEqual(source.resumes("team-a-seats"), [{ handle: "h-seats-a", offset: "0_0" }])
-        }),
-      )
-    }),
+            for (const id of ["a", "b"]) {
+              yield* source.push(`team-${id}`, batch({ handle: `h-team-${id}`, offset: "9_0" }))
+              yield* settle
+              yield* source.push(`team-${id}-seats`, batch({ handle: `h-seats-${id}`, offset: "9_0" }))
+            }
+            yield* settle
+            assert.strictEqual(yield* rollup, "live")
+            assert.deepStrictEqual(source.resumes("team-a-seats"), [{ handle: "h-seats-a", offset: "0_0" }])
+          }),
+        )
+      }),
   )
 
   it.effect("collects what was revoked while away before anything new is readable (I12)", () =>
@@ -208,12 +246,22 @@ describe("Reconciler", () => {
         yield* host.setOnline(true)
         yield* settle
         assert.deepStrictEqual(source.running(), [mine], "roots first")
-        yield* source.push("team-a", batch({ handle: "h-team-a", offset: "9_0", messages: [insert("teams", { id: "new", name: "n" }, { lsn: 9 })] }))
+        yield* source.push(
+          "team-a",
+          batch({
+            handle: "h-team-a",
+            offset: "9_0",
+            messages: [insert("teams", { id: "new", name: "n" }, { lsn: 9 })],
+          }),
+        )
         yield* source.push(mine, batch({ handle: "h-mine", offset: "9_0", messages: [seatOut("s2", 9)] }))
         yield* settle
         assert.deepStrictEqual(yield* held("team-a"), [["a"]], "nothing new while team b is still to go")
         yield* TestClock.adjust("400 millis")
-        assert.notInclude((yield* store.instances).map((instance) => instance.key), "team-b")
+        assert.notInclude(
+          (yield* store.instances).map((instance) => instance.key),
+          "team-b",
+        )
         assert.deepStrictEqual(yield* held("team-a"), [["a"], ["new"]])
       }).pipe(Effect.provide(engineLayer(memory, { signals: host.signals })))
     }),
@@ -260,7 +308,10 @@ describe("Reconciler", () => {
       yield* TestClock.adjust("10 minutes")
       const status = yield* engine.status
       assert.strictEqual(status.state, "error")
-      assert.deepStrictEqual(status.instances[mine]?.error, { reason: "ShapeRejected", message: "where: no such column" })
+      assert.deepStrictEqual(status.instances[mine]?.error, {
+        reason: "ShapeRejected",
+        message: "where: no such column",
+      })
       assert.strictEqual(source.runs(mine).length, 1)
       assert.strictEqual(yield* engine.retry(mine), true)
       assert.strictEqual(yield* engine.retry("no-such-key"), false)
@@ -272,7 +323,14 @@ describe("Reconciler", () => {
   it.effect("refetches an instance that is sent an update of a row it does not hold", () =>
     Effect.gen(function* () {
       const { source } = yield* liveWithTwoTeams
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [update("seats", { id: "ghost", team_id: "a" }, { lsn: 9 })] }))
+      yield* source.push(
+        "team-a-seats",
+        batch({
+          handle: "h-seats-a",
+          offset: "9_0",
+          messages: [update("seats", { id: "ghost", team_id: "a" }, { lsn: 9 })],
+        }),
+      )
       yield* settle
       assert.strictEqual(yield* stateOf("team-a-seats"), "Refetching")
       assert.deepStrictEqual(source.resumes("team-a-seats"), [null, null])
@@ -368,12 +426,18 @@ describe("Reconciler", () => {
       const { source } = yield* liveWithTwoTeams
       const controls = yield* MemoryLocalStore
       yield* controls.failNext("commit", "unavailable")
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }))
+      yield* source.push(
+        "team-a-seats",
+        batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }),
+      )
       yield* settle
       assert.strictEqual(yield* stateOf("team-a-seats"), "Backoff")
       yield* pass(3)
       assert.deepStrictEqual(source.resumes("team-a-seats").at(-1), { handle: "h-seats-a", offset: "0_0" })
-      yield* source.push("team-a-seats", batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }))
+      yield* source.push(
+        "team-a-seats",
+        batch({ handle: "h-seats-a", offset: "9_0", messages: [seatIn("n", "a", 9)] }),
+      )
       yield* settle
       assert.deepStrictEqual(yield* held("team-a-seats"), [["n"], ["s1"], ["x-a"]])
     }).pipe(Effect.provide(engineLayer(memory))),

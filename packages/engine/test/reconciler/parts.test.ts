@@ -21,7 +21,9 @@ describe("backoffMillis", () => {
   })
 
   it("doubles its ceiling with each attempt until the cap", () => {
-    const ceilings = [1, 2, 3, 4, 5, 6, 7].map((attempt) => backoffMillis(attempt, 1, 0, config) - minBackoffMillis)
+    const ceilings = [1, 2, 3, 4, 5, 6, 7].map(
+      (attempt) => backoffMillis(attempt, 1, 0, config) - minBackoffMillis,
+    )
     expect(ceilings).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000])
   })
 })

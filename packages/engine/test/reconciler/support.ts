@@ -8,7 +8,14 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { TestClock } from "effect/testing"
 import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
-import { defaultEngineConfig, Engine, EngineConfig, type EngineConfigShape, HostSignals, type LocalStore } from "@espalier/engine"
+import {
+  defaultEngineConfig,
+  Engine,
+  EngineConfig,
+  type EngineConfigShape,
+  HostSignals,
+  type LocalStore,
+} from "@espalier/engine"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
 import type { TextRow } from "@espalier/engine/protocol"
 import { batch, del, insert, snapshotEnd } from "../../src/testing/messages.ts"
@@ -25,7 +32,14 @@ export const graph = Graph.make({
     mine: { table: "seats", where: eq("user_id", param("userId")), key: "user-{userId}-seats" },
     teams: { table: "teams", parent: "mine", on: { id: "team_id" }, key: "team-{id}" },
     seats: { table: "seats", parent: "teams", on: { team_id: "id" }, key: "team-{id}-seats" },
-    notes: { table: "notes", parent: "teams", on: { team_id: "id" }, key: "team-{id}-notes", sync: "onDemand", keepForMillis: 10_000 },
+    notes: {
+      table: "notes",
+      parent: "teams",
+      on: { team_id: "id" },
+      key: "team-{id}-notes",
+      sync: "onDemand",
+      keepForMillis: 10_000,
+    },
   },
 })
 
@@ -42,7 +56,8 @@ export const seatsSnapshot = (handle: string, ...seats: ReadonlyArray<readonly [
 export const settle = TestClock.adjust("100 millis")
 
 /** So many seconds in small steps, so that what one step causes is seen by the next. */
-export const pass = (seconds: number): Effect.Effect<void> => Effect.repeat(settle, { times: seconds * 10 - 1 }).pipe(Effect.asVoid)
+export const pass = (seconds: number): Effect.Effect<void> =>
+  Effect.repeat(settle, { times: seconds * 10 - 1 }).pipe(Effect.asVoid)
 
 /** The layers of one engine run over a given store layer. */
 export const engineLayer = <A, E, R>(

@@ -34,10 +34,11 @@ export interface PgliteLocalStoreOptions {
 const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
   const { graph, pglite } = options
   const plans = plansOf(graph)
-  const transactions = makeTransactions(pglite)
+  const transactions = makeTransactions(pglite, plans)
   const read = attempt(transactions.read)
   const write = attempt(transactions.write)
   yield* write("open", (tx) => openSchema(tx, graph, plans))
+  for (const { rows, table } of yield* read("open", storedInstances)) transactions.upkeep.holds(table, rows)
   return LocalStore.of({
     instances: read("instances", storedInstances),
     commit: Effect.fn("LocalStore.commit")(function* (shares) {
@@ -55,12 +56,14 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
     }),
     discardStage: (key) => write("discardStage", (tx) => discardStage(tx, plans, key)),
     collect: Effect.fn("LocalStore.collect")(function* (keys) {
-      return yield* write("collect", async (tx) => {
+      const result = yield* write("collect", async (tx) => {
         const changes: Changes = new Map()
         const collected = await collectKeys(tx, plans, keys, changes)
         const outcomes = collected.map((key) => ({ _tag: "Committed", key, rows: 0 }) as const)
         return { outcomes, changes: changesOf(changes) }
       })
+      transactions.upkeep.note(result.changes, 0)
+      return result
     }),
     ownerValues: (owners, columns) => read("ownerValues", (tx) => ownerValues(tx, plans, owners, columns)),
     holders: (table, primaryKey) => read("holders", (tx) => holders(tx, plans, table, primaryKey)),

@@ -7,7 +7,7 @@ import type { PGlite } from "@electric-sql/pglite"
 import type { Field } from "./sql.ts"
 import { type Column, encodeColumn, type Mode, spelled } from "./wire/arrays.ts"
 import { ByteWriter } from "./wire/ByteWriter.ts"
-import { parseValue } from "./wire/values.ts"
+import { arrayLiteral, deliver, type Statement, type Waiting } from "./wire/results.ts"
 
 /** A message of more bytes is sent before more is added. */
 const fullBytes = 1024 * 1024
@@ -15,31 +15,19 @@ const fullBytes = 1024 * 1024
 const generations = `select coalesce(max(split_part(name, '_', 2)::int4), 0) from pg_prepared_statements
   where name like 'espalier\\_%'`
 
-interface Statement {
-  readonly name: string
-  /** Null until the database has described it. */
-  fields: ReadonlyArray<{ readonly name: string; readonly dataTypeID: number }> | null
-}
-
-interface Waiting {
-  readonly sql: string
-  readonly statement: Statement
-  readonly rows: Array<Record<string, unknown>>
-  readonly done: ((rows: ReadonlyArray<Record<string, unknown>>) => void) | null
-}
-
-type Backend = Awaited<ReturnType<PGlite["execProtocol"]>>["messages"][number]
-
 export class RawSession {
   readonly #database: Pick<PGlite, "execProtocol">
   readonly #message = new ByteWriter()
   readonly #scratch = new ByteWriter()
   readonly #statements = new Map<string, Statement>()
-  readonly #spellings = new Map<string, string>()
+  readonly #spellings = new Map<string, Map<string, string>>()
   #waiting: Array<Waiting> = []
   /** Statements first sent in the message under way; forgotten when it fails. */
   #fresh: Array<string> = []
+  /** Length of an unsent BEGIN at the start of the message; 0 when it was sent or must be. */
+  #beginBytes = 0
   #count = 0
+  #sent = 0
   /** Sets our statements apart from those of an earlier store on the same database. Asked for once. */
   #generation: string | null = null
 
@@ -75,6 +63,12 @@ export class RawSession {
     this.#message.cString(sql)
     this.#message.end(mark)
     await this.#send()
+  }
+
+  /** Runs a statement outside any transaction. */
+  async alone(sql: string): Promise<void> {
+    this.discard()
+    await this.exec(sql)
   }
 
   /** Adds a statement to the next message; `done` gets its rows when that was sent. */
@@ -121,6 +115,27 @@ export class RawSession {
     this.#execute(mark, sql, statement, done)
   }
 
+  /** Begins a transaction. Nothing is sent yet: one message alone is a transaction of its own and needs neither BEGIN nor COMMIT. */
+  begin(): void {
+    this.discard()
+    this.push("begin", [])
+    this.#beginBytes = this.#fresh.length > 0 ? 0 : this.#message.length
+  }
+
+  /** Commits what {@link begin} began. */
+  async commit(): Promise<void> {
+    if (this.#beginBytes > 0) this.#waiting.shift()
+    else this.push("commit", [])
+    await this.#finish()
+  }
+
+  /** Bytes sent since this was last asked. */
+  takeSent(): number {
+    const sent = this.#sent
+    this.#sent = 0
+    return sent
+  }
+
   /** The message under way is large enough to be sent. */
   get full(): boolean {
     return this.#message.length > fullBytes
@@ -129,8 +144,8 @@ export class RawSession {
   /** Sends what was pushed, as one message. @throws the first error of Postgres; statements behind it were not run */
   async flush(): Promise<void> {
     if (this.#message.length === 0) return
-    this.#message.end(this.#message.begin("S"))
-    await this.#send()
+    this.#beginBytes = 0
+    await this.#finish()
   }
 
   /** Sends a message that `write` makes (a COPY), behind what was pushed. */
@@ -143,6 +158,7 @@ export class RawSession {
   /** Drops what was pushed and not sent. */
   discard(): void {
     this.#message.clear()
+    this.#beginBytes = 0
     this.#waiting = []
     for (const sql of this.#fresh.splice(0)) this.#statements.delete(sql)
   }
@@ -153,12 +169,20 @@ export class RawSession {
     this.#statements.clear()
   }
 
+  async #finish(): Promise<void> {
+    this.#message.end(this.#message.begin("S"))
+    await this.#send()
+  }
+
   async #send(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
     try {
-      const { messages } = await this.#database.execProtocol(this.#message.written(), { syncToFs: false })
+      const bytes = this.#message.written().subarray(this.#beginBytes)
+      this.#sent += bytes.length
+      const { messages } = await this.#database.execProtocol(bytes, { syncToFs: false })
       this.#message.clear()
+      this.#beginBytes = 0
       this.#fresh = []
       deliver(messages, waiting)
     } catch (error) {
@@ -217,45 +241,13 @@ export class RawSession {
   }
 
   #spelling(sql: string, fields: ReadonlyArray<Field>, modes: ReadonlyArray<Mode>): string {
-    const key = `${modes.join()} ${sql}`
-    const known = this.#spellings.get(key)
+    const byModes = this.#spellings.get(sql) ?? new Map<string, string>()
+    const name = modes.join()
+    const known = byModes.get(name)
     if (known !== undefined) return known
     const made = spelled(sql, fields, modes)
-    this.#spellings.set(key, made)
+    byModes.set(name, made)
+    this.#spellings.set(sql, byModes)
     return made
   }
 }
-
-/** Hands each statement its rows. */
-const deliver = (messages: ReadonlyArray<Backend>, waiting: ReadonlyArray<Waiting>): void => {
-  let index = 0
-  for (const message of messages) {
-    const current = waiting[index]
-    if (current === undefined) return
-    if (message.name === "rowDescription" && "fields" in message) {
-      current.statement.fields = message.fields as Statement["fields"]
-    } else if (message.name === "dataRow" && "fields" in message) {
-      if (current.done !== null)
-        current.rows.push(rowOf(current.statement, message.fields as ReadonlyArray<string>))
-    } else if (message.name === "commandComplete") {
-      if (current.sql === "commit" && "text" in message && message.text === "ROLLBACK")
-        throw new Error("the transaction had failed before its commit")
-      current.done?.(current.rows)
-      index += 1
-    }
-  }
-}
-
-const rowOf = (statement: Statement, values: ReadonlyArray<string | null>): Record<string, unknown> => {
-  const row: Record<string, unknown> = {}
-  for (const [index, field] of (statement.fields ?? []).entries())
-    row[field.name] = parseValue(field.dataTypeID, values[index] ?? null)
-  return row
-}
-
-const arrayLiteral = (values: ReadonlyArray<unknown>): string =>
-  `{${values
-    .map((value) =>
-      value === null || value === undefined ? "NULL" : `"${String(value).replace(/["\\]/g, "\\$&")}"`,
-    )
-    .join(",")}}`

@@ -128,6 +128,7 @@ const standing = (
     ...(mode === "stage" ? { handle: null, offset: null } : share.checkpoint),
     swapped: mode === "swap" && wasStaging,
     ...(mode === "swap" ? { staging: false, stageHandle: null } : {}),
+    node: share.instance.node,
     hash: share.instance.hash,
     complete: instance.complete || readable,
     lastUpToDateAt: readable ? now : instance.lastUpToDateAt,

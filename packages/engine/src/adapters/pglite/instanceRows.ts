@@ -11,6 +11,7 @@ import { later, select, type Tx } from "./session.ts"
 /** An instance while a share is applied to it. */
 export interface InstanceRow extends HeldState {
   readonly id: number
+  readonly node: string
   readonly table: string
   readonly lastUpToDateAt: number | null
   readonly tagsDoubtful: boolean
@@ -20,7 +21,7 @@ export interface InstanceRow extends HeldState {
   readonly shared: boolean
 }
 
-const stateColumns = `i.id, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
+const stateColumns = `i.id, i.node, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
   i.last_up_to_date as "lastUpToDateAt", i.tags_doubtful as "tagsDoubtful", i.staging, i.stage_handle as "stageHandle",
   i.pending_snapshot as pending, i.swapped, coalesce(t.shared, true) as shared`
 
@@ -57,10 +58,34 @@ export const createInstance = async (tx: Tx, share: InstanceCommit): Promise<Ins
   return created
 }
 
+/**
+ * A share of the log moved the instance on, and nothing else is new: the same node and the same definition, whose hash knows the
+ * bindings. A row that was never written has no handle.
+ */
+const onlyAdvances = (known: InstanceRow, row: InstanceRow): boolean =>
+  known.handle !== null &&
+  known.node === row.node &&
+  known.handle === row.handle &&
+  known.hash === row.hash &&
+  known.tagsDoubtful === row.tagsDoubtful &&
+  known.staging === row.staging &&
+  known.stageHandle === row.stageHandle &&
+  known.pending === row.pending &&
+  known.swapped === row.swapped
+
 /** Writes back where an instance stands after a share. */
 export const saveInstance = async (tx: Tx, share: InstanceCommit, row: InstanceRow): Promise<void> => {
   const { bindings, node } = share.instance
+  const known = tx.known.get(share.instance.key)
   tx.known.set(share.instance.key, row)
+  if (known !== undefined && onlyAdvances(known, row)) {
+    await later(
+      tx,
+      "update espalier.instances set log_offset = $2, last_up_to_date = $3, held = $4, complete = $5 where id = $1",
+      [row.id, row.offset, row.lastUpToDateAt, row.rows, row.complete],
+    )
+    return
+  }
   await later(
     tx,
     `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,

@@ -28,7 +28,22 @@ export interface TablePlan {
   readonly keys: ReadonlyArray<PlanColumn>
   /** Quoted names of our columns in the held and stage tables. */
   readonly own: OwnColumns
+  /** Statements built so far, by what they are; see {@link once}. */
+  readonly texts: Map<string, string>
 }
+
+/** A statement's text, built once per table: building it costs more than running it on one row. */
+export const once = (plan: TablePlan, name: string, make: () => string): string => {
+  const known = plan.texts.get(name)
+  if (known !== undefined) return known
+  const made = make()
+  plan.texts.set(name, made)
+  return made
+}
+
+/** Names a set of columns. */
+export const columnsName = (columns: ReadonlyArray<PlanColumn>): string =>
+  columns.map(({ input }) => input).join(" ")
 
 export interface OwnColumns {
   readonly instance: string
@@ -57,6 +72,7 @@ export const planOf = (def: TableDef): TablePlan => {
     app: quoteIdent(def.name),
     held: `espalier.${quoteIdent(sideName("prov_", def.name))}`,
     stage: `espalier.${quoteIdent(sideName("stage_", def.name))}`,
+    texts: new Map(),
     columns,
     keys: def.primaryKey.flatMap((key) => columns.find(({ name }) => name === key) ?? []),
     own: {

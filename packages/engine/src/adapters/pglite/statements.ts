@@ -4,11 +4,13 @@
  * one row of counts. Called by `appendShare.ts` and `collect.ts`.
  */
 import {
+  columnsName,
   differs,
   type Field,
   fieldsOf,
   inputOf,
   keyIsInput,
+  once,
   type PlanColumn,
   sameKey,
   tagFields,
@@ -67,7 +69,10 @@ export const putFields = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Fie
 ]
 
 /** Writes rows and records that the instance holds them. */
-export const putRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
+export const putRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string =>
+  once(plan, `put ${columnsName(columns)}`, () => buildPut(plan, columns))
+
+const buildPut = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
   const fields = putFields(columns)
   return `with ${inputOf(fields)},
     app as (${upsertApp(plan, columns, `select ${inputs(columns)} from input`)}),
@@ -98,7 +103,10 @@ export const patchFields = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>)
  * Changes some columns of held rows, and their version for every holder. `guarded`: fails with a division by zero, for the
  * instance as the last parameter, unless it holds every row; only meant where a failed statement is made again with questions.
  */
-export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded = false): string => {
+export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded = false): string =>
+  once(plan, `patch ${guarded} ${columnsName(columns)}`, () => buildPatch(plan, columns, guarded))
+
+const buildPatch = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded: boolean): string => {
   const fields = patchFields(plan, columns)
   const input = inputOf(fields)
   const revised = `revised as (${setVersion(plan)} returning p.${plan.own.instance} as holder)`
@@ -148,6 +156,11 @@ export const retagRows = (plan: TablePlan, table: string): string => {
 /** The instance lets go of rows; those that nobody else holds are deleted. An instance alone in its table asks nobody. */
 export const dropRows = (
   plan: TablePlan,
+  state: { readonly pending: number | null; readonly shared: boolean },
+): string => once(plan, `drop ${state.pending === null} ${state.shared}`, () => buildDrop(plan, state))
+
+const buildDrop = (
+  plan: TablePlan,
   { pending, shared }: { readonly pending: number | null; readonly shared: boolean },
 ): string => {
   const instance = `$${plan.keys.length + 1}::int4`
@@ -181,8 +194,12 @@ export const deleteOrphans = (plan: TablePlan, others: string): string =>
 
 /** Which of the keys the instance does not hold (`table` is provenance or stage): rows of `ord`. */
 export const missingRows = (plan: TablePlan, table: string): string =>
-  `with ${inputOf(fieldsOf(plan.keys))} select input.ord::int4 as ord from input where not exists
-    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${plan.keys.length + 1}::int4)`
+  once(
+    plan,
+    `missing ${table}`,
+    () => `with ${inputOf(fieldsOf(plan.keys))} select input.ord::int4 as ord from input where not exists
+    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${plan.keys.length + 1}::int4)`,
+  )
 
 /** Version columns of a provenance or stage row `alias`, as text, with what its snapshot saw. */
 export const versionColumns = (plan: TablePlan, alias: string, withWriter: boolean): string => {
@@ -193,7 +210,9 @@ export const versionColumns = (plan: TablePlan, alias: string, withWriter: boole
 }
 
 /** Rows among the keys that another instance wrote or holds: `ord`, `holder` and the version of their value. */
-export const cellsOf = (plan: TablePlan): string => {
+export const cellsOf = (plan: TablePlan): string => once(plan, "cells", () => buildCells(plan))
+
+const buildCells = (plan: TablePlan): string => {
   const instance = `$${plan.keys.length + 1}::int4`
   return `with ${inputOf(fieldsOf(plan.keys))}
     select input.ord::int4 as ord, p.${plan.own.instance} as holder, ${versionColumns(plan, "p", true)}

@@ -4,9 +4,11 @@
  * a COMMIT is not (PGlite reference §5). Called by `PgliteLocalStore.ts`.
  */
 import type { PGlite } from "@electric-sql/pglite"
+import type { CommitResult } from "../../ports/LocalStore.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import { RawSession } from "./RawSession.ts"
-import type { Tx } from "./session.ts"
+import type { Plans, Tx } from "./session.ts"
+import { Upkeep } from "./Upkeep.ts"
 
 /** What the store needs of a PGlite instance. The optional part makes it several times faster. */
 export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs"> &
@@ -16,10 +18,12 @@ export interface Transactions {
   readonly read: <Value>(body: (tx: Tx) => Promise<Value>) => Promise<Value>
   readonly write: <Value>(body: (tx: Tx) => Promise<Value>) => Promise<Value>
   /** A transaction whose result is known behind its COMMIT. What fails is tried a second time, the careful way. */
-  readonly commit: <Value>(
-    together: (tx: Tx) => Promise<() => Value>,
-    carefully: (tx: Tx) => Promise<() => Value>,
-  ) => Promise<Value>
+  readonly commit: (
+    together: (tx: Tx) => Promise<() => CommitResult>,
+    carefully: (tx: Tx) => Promise<() => CommitResult>,
+  ) => Promise<CommitResult>
+  /** Counts what tables hold and what was done to them; see `Upkeep.ts`. */
+  readonly upkeep: Upkeep
 }
 
 type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promise<Value>
@@ -32,7 +36,7 @@ const settings = `select set_config('espalier.syncing', 'on', true), set_config(
   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`
 
 /** Transactions on a database. */
-export const makeTransactions = (pglite: PgliteDatabase): Transactions => {
+export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transactions => {
   const known = new Map<string, InstanceRow>()
   const overlapping = new Set<number>()
   const { execProtocol, _runExclusiveTransaction: lock } = pglite
@@ -47,7 +51,14 @@ export const makeTransactions = (pglite: PgliteDatabase): Transactions => {
           lock.call(pglite, () => rawly(raw, { known, overlapping }, body, changes)) as ReturnType<
             typeof body
           >
+  const upkeep = new Upkeep()
+  // VACUUM runs in no transaction; without the raw protocol there is no way to hold the lock around it.
+  const keepUp = async (): Promise<void> => {
+    if (raw === null || lock === undefined) return
+    for (const statement of upkeep.due(plans)) await lock.call(pglite, () => raw.alone(statement))
+  }
   const write: Transactions["write"] = async (body) => {
+    await keepUp()
     try {
       const value = await run(body, true)
       await pglite.syncToFs()
@@ -57,17 +68,25 @@ export const makeTransactions = (pglite: PgliteDatabase): Transactions => {
       throw error
     }
   }
+  const noted = (result: CommitResult): CommitResult => {
+    upkeep.note(result.changes, raw?.takeSent() ?? 0)
+    return result
+  }
   return {
-    read: (body) => run(body, false),
+    upkeep,
+    read: async (body) => {
+      await keepUp()
+      return run(body, false)
+    },
     write,
     commit: async (together, carefully) => {
-      if (raw === null) return (await write(carefully))()
+      if (raw === null) return noted((await write(carefully))())
       try {
-        return (await write(together))()
+        return noted((await write(together))())
       } catch {
         // Whatever it was, the careful way finds it again and says whose it is, or that it was somebody's deallocate.
         raw.forget()
-        return (await write(carefully))()
+        return noted((await write(carefully))())
       }
     },
   }
@@ -91,7 +110,7 @@ const rawly = async <Value>(
   changes: boolean,
 ): Promise<Value> => {
   await raw.open()
-  raw.push("begin", [])
+  raw.begin()
   if (changes) raw.push(settings, [])
   try {
     const value = await body({
@@ -100,8 +119,7 @@ const rawly = async <Value>(
       query: (sql, params) => raw.query(sql, params),
       exec: (sql) => raw.exec(sql),
     })
-    raw.push("commit", [])
-    await raw.flush()
+    await raw.commit()
     return value
   } catch (error) {
     raw.discard()

@@ -75,6 +75,8 @@ interface Folding {
   readonly tags: TagIndex
   /** The version of the last snapshot row: rows of one snapshot share it. */
   snapshot: SnapshotVersion | null
+  /** Some row has tags; until then the index need not be asked. */
+  tagged: boolean
   tagsMissing: boolean
 }
 
@@ -85,6 +87,7 @@ export const fold = (input: FoldInput): Folded => {
     changes: new Map(),
     tags: makeTagIndex(),
     snapshot: null,
+    tagged: input.heldTags.size > 0,
     tagsMissing: false,
   }
   for (const [key, state] of input.heldTags) folding.tags.set(key, state)
@@ -205,8 +208,12 @@ const foldEvent = (folding: Folding, message: EventMessage): void => {
 }
 
 const setTags = (folding: Folding, key: RowKey, tags: TagState | null): void => {
+  if (tags === null && !folding.tagged) return
   if (tags === null) folding.tags.remove(key)
-  else folding.tags.set(key, tags)
+  else {
+    folding.tagged = true
+    folding.tags.set(key, tags)
+  }
 }
 
 const versionOf = (folding: Folding, message: ChangeMessage, closing: Visibility): RowVersion => {
