@@ -78,3 +78,21 @@ export const shareOf = (
   mode: InstanceCommit["mode"] = "append",
   handle = "h",
 ): InstanceCommit => ({ instance, messages, mode, checkpoint: { handle, offset }, upToDate })
+
+/** Commits what is ready together, as the engine does: shares that come while a commit runs go into the next one. */
+export const coalesced = (commit: Ours["commit"]): ((share: InstanceCommit) => Promise<void>) => {
+  let ready: Array<InstanceCommit> = []
+  let next: Promise<void> | null = null
+  let running: Promise<void> = Promise.resolve()
+  return (share) => {
+    ready.push(share)
+    next ??= running.then(() => {
+      const shares = ready
+      ready = []
+      next = null
+      running = commit(...shares)
+      return running
+    })
+    return next
+  }
+}

@@ -16,13 +16,13 @@ import {
   type SuiteOptions,
   timed,
 } from "../../lib/measure.ts"
-import { emptyDatabase, type Ours, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
+import { coalesced, emptyDatabase, type Ours, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
 import { wideTable } from "../../lib/wideRows.ts"
 import { readShape } from "../../peers/officialClient.ts"
 import { type InsertMethod, openPgliteSync, syncAll } from "../../peers/pgliteSync.ts"
 
 /** Reads one shape to its up-to-date, committing every answer as it comes. */
-const syncOne = (ours: Ours, instance: Instance) =>
+const syncOne = (commit: ReturnType<typeof coalesced>, instance: Instance) =>
   Effect.gen(function* () {
     const source = yield* ShapeSource
     yield* source.changes(instance, null).pipe(
@@ -37,7 +37,7 @@ const syncOne = (ours: Ours, instance: Instance) =>
             "append",
             event.checkpoint.handle,
           )
-          await ours.commit(share)
+          await commit(share)
           return !event.upToDate
         }),
       ),
@@ -49,7 +49,8 @@ export const syncOurs = async (ours: Ours, url: string, shapes: number): Promise
   const instances = Array.from({ length: shapes }, (_, shape) =>
     wideInstance(`shape-${shape}`, `shape-${shape}`),
   )
-  const program = Effect.forEach(instances, (instance) => syncOne(ours, instance), {
+  const commit = coalesced(ours.commit)
+  const program = Effect.forEach(instances, (instance) => syncOne(commit, instance), {
     concurrency: "unbounded",
     discard: true,
   }).pipe(
