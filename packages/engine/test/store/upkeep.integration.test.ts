@@ -21,7 +21,7 @@ describe("Upkeep", () => {
   it("analyses a table after its first rows, once", () => {
     const upkeep = new Upkeep()
     upkeep.note(items(5_000), 100)
-    assert.match(upkeep.due(plans).join(), /^analyze "items"/)
+    assert.match(upkeep.due(plans).join(), /analyze "items"/)
     assert.deepStrictEqual(upkeep.due(plans), [])
   })
 
@@ -31,7 +31,7 @@ describe("Upkeep", () => {
     upkeep.note(items(0, 19_999), 0)
     assert.deepStrictEqual(upkeep.due(plans), [])
     upkeep.note(items(0, 0, 1_000), 0)
-    assert.match(upkeep.due(plans).join(), /^vacuum \(analyze\) "items"/)
+    assert.match(upkeep.due(plans).join(), /^vacuum "items"/)
   })
 
   it("checkpoints after so many bytes", () => {

@@ -4,7 +4,7 @@
  */
 import { type Patch, type Put, type RowChange, unknownRow } from "../store/fold.ts"
 import { judge, type RowVersion } from "../store/version.ts"
-import { type Applying, change, changeColumns, storedVersion } from "./applying.ts"
+import { type Applying, change, changeColumns, pushRows, storedVersion } from "./applying.ts"
 import { copyRows } from "./copyShare.ts"
 import { column, keyColumns, tagColumns, valueColumns } from "./inputs.ts"
 import {
@@ -27,6 +27,7 @@ import {
   keepAside,
   missingRows,
   patchFields,
+  patchRow,
   patchRows,
   putFields,
   putRows,
@@ -220,12 +221,19 @@ const appendPatches = async (
       ...valueColumns(columns, rows),
       ...(await ownVersions(applying, rows)),
     ]
+    if (guarded && rows.length <= fewRows && columns.length > 0) {
+      pushRows(applying, patchRow(plan, columns), inputs, rows.length)
+      continue
+    }
     const sql = patchRows(plan, columns, guarded)
     const scalars = guarded ? [applying.instance.id] : []
     await changeColumns(applying, sql, patchFields(plan, columns), inputs, rows.length, { scalars })
   }
   await retag(applying, plan.held, patches)
 }
+
+/** Up to here a statement per row, in the same message, beats one over arrays. */
+const fewRows = 4
 
 /** Replaces the tags of patched rows in `table` (provenance or stage), where the patch brings some. */
 export const retag = async (

@@ -99,6 +99,22 @@ export const change = (
   options: ChangeOptions = {},
 ): Promise<void> => changeColumns(applying, sql, fields, columnsOf(fields.length, rows), rows.length, options)
 
+/** Pushes a statement of counts for every row, each cell a parameter and the instance's id the last. */
+export const pushRows = (
+  applying: Applying,
+  sql: string,
+  inputs: ReadonlyArray<Column>,
+  count: number,
+): void => {
+  const { instance, plan, tx } = applying
+  for (let row = 0; row < count; row += 1) {
+    const cells = inputs.map((input) => ("constant" in input ? input.constant : input.at(row)))
+    tx.raw?.push<Counts>(sql, [...cells, instance.id], ([counts]) =>
+      addCounts(applying.changes, plan.def.name, counts ?? {}),
+    )
+  }
+}
+
 /** Adds to the number of rows the instance holds. */
 export const addHeld = (applying: Applying, rows: number): void => {
   applying.instance = { ...applying.instance, rows: applying.instance.rows + rows }

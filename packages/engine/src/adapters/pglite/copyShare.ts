@@ -28,8 +28,7 @@ export const copyRows = async (applying: Applying, puts: ReadonlyArray<Put>): Pr
   if (raw === null || first === undefined || puts.length < fewestRows || instance.complete) return false
   if (tx.overlapping.has(instance.id) || !isPlain(plan, puts, first)) return false
   const { snapshot } = await storedVersion(applying, first.version)
-  await raw.flush()
-  await raw.exec("savepoint copying")
+  raw.push("savepoint copying", [])
   for (let from = 0; from < puts.length; from += rowsPerCopy) {
     const rows = puts.slice(from, from + rowsPerCopy)
     try {
@@ -46,7 +45,7 @@ export const copyRows = async (applying: Applying, puts: ReadonlyArray<Put>): Pr
     await raw.exec("rollback to savepoint copying; release savepoint copying")
     return false
   }
-  await raw.exec("release savepoint copying")
+  raw.push("release savepoint copying", [])
   addCounts(applying.changes, plan.def.name, { inserted: puts.length })
   addHeld(applying, puts.length)
   return true

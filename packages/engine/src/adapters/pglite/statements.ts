@@ -127,6 +127,35 @@ const buildPatch = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded
     select (select count(*) from app)::int4 as updated${guard}`
 }
 
+/**
+ * The guarded patch of one row, every value a parameter of its own: keys, columns, version, then the instance. A live change is one row as
+ * a rule, and arrays cost more than such a row.
+ */
+export const patchRow = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string =>
+  once(plan, `patch row ${columnsName(columns)}`, () => {
+    const { own } = plan
+    const fields = patchFields(plan, columns)
+    const parameter = (index: number): string => `$${index + 1}::${fields[index]?.type ?? "text"}`
+    const isRow = (alias: string): string =>
+      plan.keys.map(({ quoted }, index) => `${alias}.${quoted} = ${parameter(index)}`).join(" and ")
+    const values = columns.map((_, index) => parameter(plan.keys.length + index))
+    const versionAt = plan.keys.length + columns.length
+    const version = [own.lsn, own.op, own.txid, own.snapshot, own.writer]
+      .map((column, index) => `${column} = ${parameter(versionAt + index)}`)
+      .join(", ")
+    const pairs = new Map(columns.map(({ quoted }, index) => [quoted, values[index] ?? ""]))
+    const changed = differs(
+      [...pairs.keys()],
+      (column) => `t.${column}`,
+      (column) => pairs.get(column) ?? "",
+    )
+    return `with revised as (update ${plan.held} as p set ${version} where ${isRow("p")} returning p.${own.instance} as holder),
+      app as (update ${plan.app} as t set ${[...pairs].map(([column, value]) => `${column} = ${value}`).join(", ")}
+        where ${isRow("t")} and ${changed} returning 1)
+      select (select count(*) from app)::int4 as updated,
+        1 / (case when exists (select 1 from revised where holder = $${fields.length + 1}::int4) then 1 else 0 end) as guard`
+  })
+
 const setVersion = (plan: TablePlan): string => {
   const { own } = plan
   return `update ${plan.held} as p set ${own.lsn} = v_lsn, ${own.op} = v_op, ${own.txid} = v_txid,
