@@ -27,7 +27,7 @@ interface Load {
 }
 
 const loads: ReadonlyArray<Load> = [
-  { id: "live.1-row", target: 4, transactions: 200, changes: 1, operation: "update" },
+  { id: "live.1-row", target: 4, transactions: 600, changes: 1, operation: "update" },
   { id: "live.100-rows", target: 12, transactions: 20, changes: 100, operation: "update" },
   { id: "bulk.updates-10k", target: 12, transactions: 1, changes: 10_000, operation: "update" },
   { id: "bulk.deletes-10k", target: 25, transactions: 1, changes: 10_000, operation: "delete" },

@@ -159,7 +159,10 @@ const appendPuts = async (
     if (verdict === "wait") waiting.push(put)
   }
   await putAside(applying, winning, cells)
-  for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
+  const alone = winning.filter((put) => !cells.has(put))
+  const copied = cells.size > 0 && (await copyRows(applying, alone, true))
+  const written = copied ? winning.filter((put) => cells.has(put)) : winning
+  for (const { columns, rows } of byColumns(plan, written, ({ values }) => values)) {
     const inputs = [
       ...valueColumns(columns, rows),
       ...(await ownVersions(applying, rows)),

@@ -20,13 +20,20 @@ const rowsPerCopy = 5_000
 const frameBytes = 60_000
 const uniqueViolation = "23505"
 
-/** Copies all rows when they are a first snapshot's and new. False when nothing was done. */
-export const copyRows = async (applying: Applying, puts: ReadonlyArray<Put>): Promise<boolean> => {
+/**
+ * Copies all rows when they are a first snapshot's and new. False when nothing was done. An instance that has met rows of others is
+ * only tried with rows that were looked up (`checked`).
+ */
+export const copyRows = async (
+  applying: Applying,
+  puts: ReadonlyArray<Put>,
+  checked = false,
+): Promise<boolean> => {
   const { instance, plan, tx } = applying
   const { raw } = tx
   const [first] = puts
   if (raw === null || first === undefined || puts.length < fewestRows || instance.complete) return false
-  if (tx.overlapping.has(instance.id) || !isPlain(plan, puts, first)) return false
+  if ((!checked && tx.overlapping.has(instance.id)) || !isPlain(plan, puts, first)) return false
   const { snapshot } = await storedVersion(applying, first.version)
   raw.push("savepoint copying", [])
   for (let from = 0; from < puts.length; from += rowsPerCopy) {
