@@ -45,7 +45,15 @@ export const storeLayer = (
   graph: ValidGraph,
   { pglite, syncToFs }: OpenDatabase,
 ): Layer.Layer<LocalStore, StoreError> =>
-  PgliteLocalStore.layer({ pglite: { transaction: pglite.transaction.bind(pglite), syncToFs }, graph })
+  PgliteLocalStore.layer({
+    pglite: {
+      transaction: pglite.transaction.bind(pglite),
+      execProtocol: pglite.execProtocol.bind(pglite),
+      _runExclusiveTransaction: pglite._runExclusiveTransaction.bind(pglite),
+      syncToFs,
+    },
+    graph,
+  })
 
 /** The engine on a store. */
 export const engineLayer = (

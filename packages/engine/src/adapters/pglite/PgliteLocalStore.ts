@@ -5,22 +5,19 @@
  * All work runs in `pglite.transaction`, because raw calls outside it would land in whichever transaction is open; every
  * change is flushed with `syncToFs` before it is acknowledged, because a transaction's COMMIT is not (PGlite reference §5).
  */
-import type { PGlite, Transaction } from "@electric-sql/pglite"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { GraphData } from "../../graph/Graph.ts"
 import { LocalStore, type StoreError } from "../../ports/LocalStore.ts"
-import { collectKeys, commitShares } from "./commitShare.ts"
+import { collectKeys, commitCarefully, commitTogether } from "./commitShare.ts"
 import { storeError } from "./errors.ts"
 import { loadInstance, storedInstances } from "./instanceRows.ts"
 import { heldKeys, holders, ownerValues } from "./reads.ts"
 import { openSchema, plansOf } from "./schema.ts"
-import { type Changes, changesOf, type Plans } from "./session.ts"
+import { makeTransactions, type PgliteDatabase, type Transactions } from "./transactions.ts"
+import { type Changes, changesOf, type Plans, type Tx } from "./session.ts"
 import { clearStage } from "./stageStatements.ts"
-
-/** What the store needs of a PGlite instance. */
-export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs">
 
 export interface PgliteLocalStoreOptions {
   /** Open and ready; the store never closes it. */
@@ -37,23 +34,36 @@ export interface PgliteLocalStoreOptions {
 const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
   const { graph, pglite } = options
   const plans = plansOf(graph)
-  const read = transact(pglite, false)
-  const write = transact(pglite, true)
+  const transactions = makeTransactions(pglite, plans)
+  const read = attempt(transactions.read)
+  const write = attempt(transactions.write)
   yield* write("open", (tx) => openSchema(tx, graph, plans))
+  for (const { rows, table } of yield* read("open", storedInstances)) transactions.upkeep.holds(table, rows)
   return LocalStore.of({
     instances: read("instances", storedInstances),
     commit: Effect.fn("LocalStore.commit")(function* (shares) {
       const now = yield* Clock.currentTimeMillis
-      return yield* write("commit", (tx) => commitShares(tx, plans, shares, now))
+      return yield* Effect.uninterruptible(
+        Effect.tryPromise({
+          try: () =>
+            transactions.commit(
+              (tx) => commitTogether(tx, plans, shares, now),
+              (tx) => commitCarefully(tx, plans, shares, now),
+            ),
+          catch: storeError("commit"),
+        }),
+      )
     }),
     discardStage: (key) => write("discardStage", (tx) => discardStage(tx, plans, key)),
     collect: Effect.fn("LocalStore.collect")(function* (keys) {
-      return yield* write("collect", async (tx) => {
+      const result = yield* write("collect", async (tx) => {
         const changes: Changes = new Map()
         const collected = await collectKeys(tx, plans, keys, changes)
         const outcomes = collected.map((key) => ({ _tag: "Committed", key, rows: 0 }) as const)
         return { outcomes, changes: changesOf(changes) }
       })
+      transactions.upkeep.note(result.changes, 0)
+      return result
     }),
     ownerValues: (owners, columns) => read("ownerValues", (tx) => ownerValues(tx, plans, owners, columns)),
     holders: (table, primaryKey) => read("holders", (tx) => holders(tx, plans, table, primaryKey)),
@@ -67,29 +77,18 @@ const layer = (options: PgliteLocalStoreOptions): Layer.Layer<LocalStore, StoreE
   Layer.effect(LocalStore, make(options))
 
 export const PgliteLocalStore = { layer, make } as const
+export type { PgliteDatabase } from "./transactions.ts"
 
-/** Runs one transaction that an interruption cannot cut, flushes what it changed, and names what failed. */
-const transact =
-  (pglite: PgliteDatabase, changes: boolean) =>
-  <Value>(operation: string, body: (tx: Transaction) => Promise<Value>): Effect.Effect<Value, StoreError> =>
-    Effect.uninterruptible(
-      Effect.tryPromise({
-        try: async () => {
-          const value = await pglite.transaction(async (tx) => {
-            // Triggers of the app can tell our writes from the user's.
-            if (changes) await tx.exec("set local espalier.syncing = 'on'")
-            return body(tx)
-          })
-          if (changes) await pglite.syncToFs()
-          return value
-        },
-        catch: storeError(operation),
-      }),
-    )
+/** Runs one transaction that an interruption cannot cut, and names what failed. */
+const attempt =
+  (run: Transactions["write"]) =>
+  <Value>(operation: string, body: (tx: Tx) => Promise<Value>): Effect.Effect<Value, StoreError> =>
+    Effect.uninterruptible(Effect.tryPromise({ try: () => run(body), catch: storeError(operation) }))
 
-const discardStage = async (tx: Transaction, plans: Plans, key: string): Promise<void> => {
+const discardStage = async (tx: Tx, plans: Plans, key: string): Promise<void> => {
   const instance = await loadInstance(tx, key)
   if (instance === null) return
+  tx.known.delete(key)
   if (!instance.staging) {
     await tx.query("update espalier.instances set swapped = false where id = $1", [instance.id])
     return
@@ -103,7 +102,9 @@ const discardStage = async (tx: Transaction, plans: Plans, key: string): Promise
 }
 
 /** DELETE tells live queries, whose triggers do not see TRUNCATE; TRUNCATE then leaves no row's bytes in the files. */
-const wipe = async (tx: Transaction, plans: Plans): Promise<void> => {
+const wipe = async (tx: Tx, plans: Plans): Promise<void> => {
+  tx.known.clear()
+  tx.overlapping.clear()
   for (const { app, held, stage } of plans.values()) {
     await tx.exec(`delete from ${app}; truncate ${app}, ${held}, ${stage}`)
   }

@@ -4,7 +4,9 @@
  */
 import { type Patch, type Put, type RowChange, unknownRow } from "../store/fold.ts"
 import { judge, type RowVersion } from "../store/version.ts"
-import { addHeld, type Applying, change, storedVersion } from "./applying.ts"
+import { type Applying, change, changeColumns, pushRows, storedVersion } from "./applying.ts"
+import { copyRows } from "./copyShare.ts"
+import { column, keyColumns, tagColumns, valueColumns } from "./inputs.ts"
 import {
   byColumns,
   overRows,
@@ -25,6 +27,7 @@ import {
   keepAside,
   missingRows,
   patchFields,
+  patchRow,
   patchRows,
   putFields,
   putRows,
@@ -33,6 +36,7 @@ import {
   reviseFields,
   reviseRows,
 } from "./statements.ts"
+import type { Column } from "./wire/arrays.ts"
 
 /** The readable value of a row that another instance wrote or holds. */
 export interface Contested {
@@ -76,22 +80,26 @@ export const appendChanges = async (applying: Applying, changes: Iterable<RowCha
   }
   const { plan } = applying
   if (drops.length > 0) {
-    const gone = await change(
+    await change(
       applying,
-      dropRows(plan),
+      dropRows(plan, applying.instance),
       fieldsOf(plan.keys),
       drops.map(({ key }) => key),
+      { held: -1 },
     )
-    addHeld(applying, -gone)
   }
-  await requireHeld(applying, plan.held, patches)
-  const cells = await contestedCells(applying, [
-    ...puts,
-    ...patches.filter(({ version }) => version !== null),
-  ])
-  await appendPuts(applying, puts, cells)
-  await appendPatches(applying, patches, cells)
+  // Rows of a first snapshot are new, as a rule: then there is nobody to argue with.
+  const copied = await copyRows(applying, puts)
+  const written = copied ? [] : puts
+  // An unshared row that a patch writes is found missing by the patch itself.
+  const guarded = !applying.careful && !applying.instance.shared && patches.every(isWritten)
+  if (!guarded) await requireHeld(applying, plan.held, patches)
+  const cells = await contestedCells(applying, [...written, ...patches.filter(isWritten)])
+  await appendPuts(applying, written, cells)
+  await appendPatches(applying, patches, cells, guarded)
 }
+
+const isWritten = ({ version }: Patch): boolean => version !== null
 
 /** Refuses updates of rows that the instance does not hold in `table` (provenance or stage). */
 export const requireHeld = async (
@@ -104,7 +112,7 @@ export const requireHeld = async (
   await overRows<{ readonly ord: number }>(
     tx,
     missingRows(plan, table),
-    plan.keys.length,
+    fieldsOf(plan.keys),
     keys,
     [instance.id],
     (row, first) => {
@@ -124,7 +132,7 @@ const contestedCells = async (
   await overRows<ContestedRow & { readonly ord: number }>(
     tx,
     cellsOf(plan),
-    plan.keys.length,
+    fieldsOf(plan.keys),
     keys,
     [instance.id],
     (row, first) => {
@@ -151,28 +159,30 @@ const appendPuts = async (
     if (verdict === "wait") waiting.push(put)
   }
   await putAside(applying, winning, cells)
-  for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
-    const cellRows = []
-    for (const { tags, values, version } of rows) {
-      cellRows.push([
-        ...valueCells(columns, values),
-        ...(await ownVersion(applying, version)),
-        ...tagCells(tags),
-      ])
-    }
-    addHeld(applying, await change(applying, putRows(plan, columns), putFields(columns), cellRows))
+  const alone = winning.filter((put) => !cells.has(put))
+  const copied = cells.size > 0 && (await copyRows(applying, alone, true))
+  const written = copied ? winning.filter((put) => cells.has(put)) : winning
+  for (const { columns, rows } of byColumns(plan, written, ({ values }) => values)) {
+    const inputs = [
+      ...valueColumns(columns, rows),
+      ...(await ownVersions(applying, rows)),
+      ...tagColumns(rows),
+    ]
+    await changeColumns(applying, putRows(plan, columns), putFields(columns), inputs, rows.length, {
+      held: 1,
+    })
   }
   const shared = winning.filter((put) => cells.get(put)?.shared === true)
   const revised = []
   for (const { key, version } of shared) revised.push([...key, ...(await ownVersion(applying, version))])
-  await change(applying, reviseRows(plan), reviseFields(plan), revised, [])
+  await change(applying, reviseRows(plan), reviseFields(plan), revised, { scalars: [] })
   const heldRows = losing.flatMap((put) => {
     const cell = cells.get(put)
     return cell === undefined
       ? []
       : [[...put.key, ...versionCells(cell.stored), String(cell.writer), ...tagCells(put.tags)]]
   })
-  addHeld(applying, await change(applying, holdRows(plan), holdFields(plan), heldRows))
+  await change(applying, holdRows(plan), holdFields(plan), heldRows, { held: 1 })
   await stageWaiting(applying, waiting)
 }
 
@@ -199,22 +209,34 @@ const appendPatches = async (
   applying: Applying,
   patches: ReadonlyArray<Patch>,
   cells: ReadonlyMap<Put | Patch, Contested>,
+  guarded: boolean,
 ): Promise<void> => {
   const { plan } = applying
-  const winning = patches.filter(
-    (patch) => patch.version !== null && verdictOn(applying, patch.version, cells.get(patch)) === "write",
-  )
+  const winning = patches.flatMap((patch) => {
+    const { version } = patch
+    const wins = version !== null && verdictOn(applying, version, cells.get(patch)) === "write"
+    return wins ? [{ ...patch, version }] : []
+  })
   await putAside(applying, winning, cells)
   for (const { columns, rows } of byColumns(plan, winning, ({ values }) => values)) {
-    const cellRows = []
-    for (const { key, values, version } of rows) {
-      if (version !== null)
-        cellRows.push([...key, ...valueCells(columns, values), ...(await ownVersion(applying, version))])
+    const inputs = [
+      ...keyColumns(plan.keys.length, rows),
+      ...valueColumns(columns, rows),
+      ...(await ownVersions(applying, rows)),
+    ]
+    if (guarded && rows.length <= fewRows && columns.length > 0) {
+      pushRows(applying, patchRow(plan, columns), inputs, rows.length)
+      continue
     }
-    await change(applying, patchRows(plan, columns), patchFields(plan, columns), cellRows, [])
+    const sql = patchRows(plan, columns, guarded)
+    const scalars = guarded ? [applying.instance.id] : []
+    await changeColumns(applying, sql, patchFields(plan, columns), inputs, rows.length, { scalars })
   }
   await retag(applying, plan.held, patches)
 }
+
+/** Up to here a statement per row, in the same message, beats one over arrays. */
+const fewRows = 4
 
 /** Replaces the tags of patched rows in `table` (provenance or stage), where the patch brings some. */
 export const retag = async (
@@ -238,10 +260,32 @@ const putAside = async (
 ): Promise<void> => {
   const { instance, plan } = applying
   const open = rows.filter((row) => isOpen(cells.get(row), instance.id)).map(({ key }) => key)
-  await change(applying, keepAside(plan), fieldsOf(plan.keys), open, [])
+  await change(applying, keepAside(plan), fieldsOf(plan.keys), open, { scalars: [] })
 }
 
 const ownVersion = async (applying: Applying, version: RowVersion): Promise<ReadonlyArray<string | null>> => [
   ...versionCells(await storedVersion(applying, version)),
   String(applying.instance.id),
 ]
+
+/** Versions and writer of rows as columns; most shares have one version for all of their rows. */
+const ownVersions = async (
+  applying: Applying,
+  rows: ReadonlyArray<{ readonly version: RowVersion }>,
+): Promise<ReadonlyArray<Column>> => {
+  const stored: Array<StoredVersion> = []
+  const [head] = rows
+  if (head === undefined) return []
+  let last = { version: head.version, stored: await storedVersion(applying, head.version) }
+  for (const { version } of rows) {
+    if (last.version !== version) last = { version, stored: await storedVersion(applying, version) }
+    stored.push(last.stored)
+  }
+  return [
+    column(stored, ({ lsn }) => lsn),
+    column(stored, ({ op }) => op),
+    column(stored, ({ txid }) => txid),
+    column(stored, ({ snapshot }) => (snapshot === null ? null : String(snapshot))),
+    { constant: String(applying.instance.id) },
+  ]
+}

@@ -2,7 +2,6 @@
  * Applies the shares of one commit inside an open transaction, each behind a savepoint: a rejected share leaves nothing and
  * the others go through. Exists to keep the order of a share's steps in one place. Called by `PgliteLocalStore.ts`.
  */
-import type { Transaction } from "@electric-sql/pglite"
 import type { CommitResult, InstanceCommit, InstanceOutcome } from "../../ports/LocalStore.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { isChange, isEvent, type MovePattern } from "../../protocol/Message.ts"
@@ -14,26 +13,45 @@ import { appendChanges } from "./appendShare.ts"
 import { type Applying, endPending } from "./applying.ts"
 import { isRowError, sqlState } from "./errors.ts"
 import { createInstance, type InstanceRow, loadInstance, saveInstance } from "./instanceRows.ts"
-import { addCounts, type Changes, changesOf, type Plans, select } from "./session.ts"
+import { addCounts, type Changes, changesOf, type Plans, select, type Tx } from "./session.ts"
 import { exoticKeys, type TablePlan } from "./sql.ts"
 import { beginStage, canonicalTexts, settleWaiting, stageChanges, swapStage } from "./stageShare.ts"
 import { collectRows, type Counts, matchingTags } from "./statements.ts"
 
-/** Applies all shares. Fails only when the store as a whole does. */
-export const commitShares = async (
-  tx: Transaction,
+/**
+ * Applies all shares at once: nothing is asked that need not be, statements are sent together, and any refusal fails the whole
+ * transaction. Its caller then takes {@link commitCarefully}. The result is known when the transaction has been committed.
+ */
+export const commitTogether = async (
+  tx: Tx,
   plans: Plans,
   shares: ReadonlyArray<InstanceCommit>,
   now: number,
-): Promise<CommitResult> => {
+): Promise<() => CommitResult> => {
+  const changes: Changes = new Map()
+  const outcomes: Array<InstanceOutcome> = []
+  for (const share of shares) {
+    const rows = await applyShare(tx, plans, share, now, { changes, careful: false })
+    outcomes.push({ _tag: "Committed", key: share.instance.key, rows })
+  }
+  return () => ({ outcomes, changes: changesOf(changes) })
+}
+
+/** Applies all shares, each behind a savepoint. Fails only when the store as a whole does. */
+export const commitCarefully = async (
+  tx: Tx,
+  plans: Plans,
+  shares: ReadonlyArray<InstanceCommit>,
+  now: number,
+): Promise<() => CommitResult> => {
   const changes: Changes = new Map()
   const outcomes: Array<InstanceOutcome> = []
   for (const share of shares) outcomes.push(await isolated(tx, plans, share, now, changes))
-  return { outcomes, changes: changesOf(changes) }
+  return () => ({ outcomes, changes: changesOf(changes) })
 }
 
 const isolated = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   share: InstanceCommit,
   now: number,
@@ -43,11 +61,13 @@ const isolated = async (
   const own: Changes = new Map()
   await tx.exec("savepoint share")
   try {
-    const rows = await applyShare(tx, plans, share, now, own)
+    const rows = await applyShare(tx, plans, share, now, { changes: own, careful: true })
     await tx.exec("release savepoint share")
     for (const [name, counts] of own) addCounts(changes, name, counts)
     return { _tag: "Committed", key, rows }
   } catch (error) {
+    tx.raw?.discard()
+    tx.known.clear()
     await tx.exec("rollback to savepoint share; release savepoint share")
     if (error instanceof ShareRejected)
       return { _tag: "Rejected", key, table, kind: error.kind, message: error.message }
@@ -58,11 +78,11 @@ const isolated = async (
 }
 
 const applyShare = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   share: InstanceCommit,
   now: number,
-  changes: Changes,
+  { careful, changes }: Pick<Applying, "careful" | "changes">,
 ): Promise<number> => {
   const plan = plans.get(share.instance.table)
   if (plan === undefined) throw new ShareRejected("row", `the graph has no table ${share.instance.table}`)
@@ -74,7 +94,8 @@ const applyShare = async (
   if (held !== null && repeatsSwap(held, share)) return held.rows
   const mode = effectiveMode(held, share)
   const instance = held ?? (await createInstance(tx, share))
-  const applying: Applying = { tx, plan, share, changes, snapshots: new Map(), instance }
+  const snapshots = new Map<string, number>()
+  const applying: Applying = { tx, plan, share, changes, snapshots, careful, counting: false, instance }
   if (mode !== "append") await beginStage(applying)
   if (applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
     throw new ShareRejected("unknown-row", "a move names rows by tags that are not stored")
@@ -88,6 +109,7 @@ const applyShare = async (
   if (mode === "append") await appendChanges(applying, folded.changes.values())
   else await stageChanges(applying, folded.changes.values())
   if (mode === "swap") await swapStage(applying)
+  if (applying.counting) await tx.raw?.flush()
   await saveInstance(tx, share, standing(applying, folded, mode, now, held?.staging === true))
   return applying.instance.rows
 }
@@ -106,6 +128,7 @@ const standing = (
     ...(mode === "stage" ? { handle: null, offset: null } : share.checkpoint),
     swapped: mode === "swap" && wasStaging,
     ...(mode === "swap" ? { staging: false, stageHandle: null } : {}),
+    node: share.instance.node,
     hash: share.instance.hash,
     complete: instance.complete || readable,
     lastUpToDateAt: readable ? now : instance.lastUpToDateAt,
@@ -169,11 +192,12 @@ const heldTags = async (
 
 /** Drops instances and every row that no other instance holds. Returns the keys that existed. */
 export const collectKeys = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   keys: ReadonlyArray<InstanceKey>,
   changes: Changes,
 ): Promise<ReadonlyArray<InstanceKey>> => {
+  for (const key of keys) tx.known.delete(key)
   const rows = await select<{ readonly id: number; readonly key: string; readonly table: string }>(
     tx,
     `select id, key, table_name as "table" from espalier.instances where key = any($1::text[])`,

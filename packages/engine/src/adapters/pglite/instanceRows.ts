@@ -2,16 +2,16 @@
  * Reads and writes `espalier.instances` and `espalier.snapshots`: where each instance stands, and what each snapshot saw.
  * No other file names these tables' columns, except the DDL. Called by the steps of a commit and by the reads.
  */
-import type { Transaction } from "@electric-sql/pglite"
 import type { InstanceCommit, StoredInstance } from "../../ports/LocalStore.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import type { HeldState } from "../store/shareMode.ts"
 import type { Visibility } from "../store/version.ts"
-import { select } from "./session.ts"
+import { later, select, type Tx } from "./session.ts"
 
 /** An instance while a share is applied to it. */
 export interface InstanceRow extends HeldState {
   readonly id: number
+  readonly node: string
   readonly table: string
   readonly lastUpToDateAt: number | null
   readonly tagsDoubtful: boolean
@@ -21,29 +21,35 @@ export interface InstanceRow extends HeldState {
   readonly shared: boolean
 }
 
-const stateColumns = `i.id, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
+const stateColumns = `i.id, i.node, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
   i.last_up_to_date as "lastUpToDateAt", i.tags_doubtful as "tagsDoubtful", i.staging, i.stage_handle as "stageHandle",
   i.pending_snapshot as pending, i.swapped, coalesce(t.shared, true) as shared`
 
 /** The instance of a key, or null. */
-export const loadInstance = async (tx: Transaction, key: InstanceKey): Promise<InstanceRow | null> => {
+export const loadInstance = async (tx: Tx, key: InstanceKey): Promise<InstanceRow | null> => {
+  const known = tx.known.get(key)
+  if (known !== undefined) return known
   const [row] = await select<InstanceRow>(
     tx,
     `select ${stateColumns} from espalier.instances i left join espalier.tables t on t.name = i.table_name where i.key = $1`,
     [key],
   )
+  if (row !== undefined) tx.known.set(key, row)
   return row ?? null
 }
 
 /** Creates the instance of a share, empty, and notes when its table becomes a shared one. */
-export const createInstance = async (tx: Transaction, share: InstanceCommit): Promise<InstanceRow> => {
+export const createInstance = async (tx: Tx, share: InstanceCommit): Promise<InstanceRow> => {
   const { bindings, hash, key, node, table } = share.instance
-  await tx.query(
+  for (const [other, row] of tx.known) if (row.table === table && !row.shared) tx.known.delete(other)
+  await later(
+    tx,
     `update espalier.tables set shared = true where name = $1 and not shared
        and exists (select 1 from espalier.instances where table_name = $1)`,
     [table],
   )
-  await tx.query(
+  await later(
+    tx,
     `insert into espalier.instances (key, node, table_name, bindings, hash) values ($1, $2, $3, $4::text::jsonb, $5)`,
     [key, node, table, JSON.stringify(bindings), hash],
   )
@@ -52,14 +58,36 @@ export const createInstance = async (tx: Transaction, share: InstanceCommit): Pr
   return created
 }
 
+/**
+ * A share of the log moved the instance on, and nothing else is new: the same node and the same definition, whose hash knows the
+ * bindings. A row that was never written has no handle.
+ */
+const onlyAdvances = (known: InstanceRow, row: InstanceRow): boolean =>
+  known.handle !== null &&
+  known.node === row.node &&
+  known.handle === row.handle &&
+  known.hash === row.hash &&
+  known.tagsDoubtful === row.tagsDoubtful &&
+  known.staging === row.staging &&
+  known.stageHandle === row.stageHandle &&
+  known.pending === row.pending &&
+  known.swapped === row.swapped
+
 /** Writes back where an instance stands after a share. */
-export const saveInstance = async (
-  tx: Transaction,
-  share: InstanceCommit,
-  row: InstanceRow,
-): Promise<void> => {
+export const saveInstance = async (tx: Tx, share: InstanceCommit, row: InstanceRow): Promise<void> => {
   const { bindings, node } = share.instance
-  await tx.query(
+  const known = tx.known.get(share.instance.key)
+  tx.known.set(share.instance.key, row)
+  if (known !== undefined && onlyAdvances(known, row)) {
+    await later(
+      tx,
+      "update espalier.instances set log_offset = $2, last_up_to_date = $3, held = $4, complete = $5 where id = $1",
+      [row.id, row.offset, row.lastUpToDateAt, row.rows, row.complete],
+    )
+    return
+  }
+  await later(
+    tx,
     `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,
        last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13, swapped = $14
      where id = $1`,
@@ -83,7 +111,7 @@ export const saveInstance = async (
 }
 
 /** Every instance as the port reports it. */
-export const storedInstances = async (tx: Transaction): Promise<ReadonlyArray<StoredInstance>> => {
+export const storedInstances = async (tx: Tx): Promise<ReadonlyArray<StoredInstance>> => {
   const rows = await select<{
     readonly key: string
     readonly node: string
@@ -109,7 +137,7 @@ export const storedInstances = async (tx: Transaction): Promise<ReadonlyArray<St
 }
 
 /** Stores what a snapshot saw and returns its id; `pending` until its `snapshot-end` comes. */
-export const createSnapshot = async (tx: Transaction, visibility: Visibility): Promise<number> => {
+export const createSnapshot = async (tx: Tx, visibility: Visibility): Promise<number> => {
   const known = typeof visibility === "string" ? null : visibility
   const [row] = await select<{ readonly id: number }>(
     tx,
@@ -126,9 +154,10 @@ export const createSnapshot = async (tx: Transaction, visibility: Visibility): P
 }
 
 /** An open snapshot learns what it saw; every row it read is ranked from now on. */
-export const closeSnapshot = async (tx: Transaction, id: number, visibility: Visibility): Promise<void> => {
+export const closeSnapshot = async (tx: Tx, id: number, visibility: Visibility): Promise<void> => {
   const known = typeof visibility === "string" ? null : visibility
-  await tx.query(
+  await later(
+    tx,
     `update espalier.snapshots set state = $2, seen_xmin = $3, seen_xmax = $4, seen_xip = $5::text[] where id = $1`,
     [
       id,

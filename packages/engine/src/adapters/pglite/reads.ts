@@ -2,12 +2,11 @@
  * The questions the store answers from provenance: what an owner's rows bind, who holds a row, which rows an instance holds.
  * Every value is Postgres text, sorted alike in every store. Called by `PgliteLocalStore.ts`.
  */
-import type { Transaction } from "@electric-sql/pglite"
 import type { OwnerValues } from "../../ports/LocalStore.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { compareTexts } from "../store/rowKey.ts"
 import { sqlState } from "./errors.ts"
-import { type Plans, select } from "./session.ts"
+import { type Plans, select, type Tx } from "./session.ts"
 import { sameKey } from "./sql.ts"
 
 interface Named {
@@ -16,7 +15,7 @@ interface Named {
   readonly table: string
 }
 
-const instancesOf = (tx: Transaction, keys: ReadonlyArray<InstanceKey>): Promise<ReadonlyArray<Named>> =>
+const instancesOf = (tx: Tx, keys: ReadonlyArray<InstanceKey>): Promise<ReadonlyArray<Named>> =>
   select<Named>(
     tx,
     `select id, key, table_name as "table" from espalier.instances where key = any($1::text[])`,
@@ -25,7 +24,7 @@ const instancesOf = (tx: Transaction, keys: ReadonlyArray<InstanceKey>): Promise
 
 /** Distinct, non-NULL tuples of `columns` in the rows of each owner. */
 export const ownerValues = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   owners: ReadonlyArray<InstanceKey>,
   columns: ReadonlyArray<string>,
@@ -54,7 +53,7 @@ export const ownerValues = async (
 
 /** Which instances hold a row. A text that is no value of the key's type names no row. */
 export const holders = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   table: string,
   primaryKey: ReadonlyArray<string>,
@@ -79,7 +78,7 @@ export const holders = async (
 
 /** Primary keys of the rows an instance holds. */
 export const heldKeys = async (
-  tx: Transaction,
+  tx: Tx,
   plans: Plans,
   key: InstanceKey,
 ): Promise<ReadonlyArray<ReadonlyArray<string>>> => {

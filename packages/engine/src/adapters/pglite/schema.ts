@@ -3,12 +3,11 @@
  * table that changed or went away. A changed table is dropped with its instances, which then refetch; that is never an error.
  * Called once by `PgliteLocalStore.ts`, inside one transaction.
  */
-import type { Transaction } from "@electric-sql/pglite"
 import type { GraphData } from "../../graph/Graph.ts"
 import { StoreError } from "../../ports/LocalStore.ts"
 import { localTableDdl, tableVersion } from "../../protocol/compile.ts"
 import { hashOf } from "../../protocol/hash.ts"
-import { type Plans, select } from "./session.ts"
+import { type Plans, select, type Tx } from "./session.ts"
 import { baseDdl, planOf, sideDdl, type TablePlan } from "./sql.ts"
 
 /** Changes whenever the layout of our own tables does; part of every table's version. */
@@ -22,7 +21,7 @@ export const plansOf = (graph: GraphData): Plans =>
   new Map(Object.entries(graph.tables).map(([name, def]) => [name, planOf(def)]))
 
 /** Creates or changes what the graph needs, and forgets what no restart may use. */
-export const openSchema = async (tx: Transaction, graph: GraphData, plans: Plans): Promise<void> => {
+export const openSchema = async (tx: Tx, graph: GraphData, plans: Plans): Promise<void> => {
   for (const statement of baseDdl) await tx.exec(statement)
   const stored = await select<{ readonly name: string; readonly version: string }>(
     tx,
@@ -44,18 +43,13 @@ const versionOf = (graph: GraphData, table: string): string =>
 /** Enough of a table to name it: its declaration is gone from the graph. */
 const emptyTable = (name: string) => ({ name, from: name, columns: {}, primaryKey: [], indexes: [] })
 
-const dropTable = async (tx: Transaction, plan: TablePlan): Promise<void> => {
+const dropTable = async (tx: Tx, plan: TablePlan): Promise<void> => {
   await tx.exec(`drop table if exists ${plan.app}, ${plan.held}, ${plan.stage} cascade`)
   await tx.query("delete from espalier.instances where table_name = $1", [plan.def.name])
   await tx.query("delete from espalier.tables where name = $1", [plan.def.name])
 }
 
-const createTable = async (
-  tx: Transaction,
-  graph: GraphData,
-  plan: TablePlan,
-  known: boolean,
-): Promise<void> => {
+const createTable = async (tx: Tx, graph: GraphData, plan: TablePlan, known: boolean): Promise<void> => {
   if (!known) await refuseForeign(tx, plan)
   for (const statement of [...localTableDdl(graph, plan.def.name), ...sideDdl(plan)]) await tx.exec(statement)
   await tx.query(
@@ -65,7 +59,7 @@ const createTable = async (
 }
 
 /** A table that the app made under the same name is not ours to fill, unless it is empty of rows and has our columns. */
-const refuseForeign = async (tx: Transaction, plan: TablePlan): Promise<void> => {
+const refuseForeign = async (tx: Tx, plan: TablePlan): Promise<void> => {
   const columns = await select<{ readonly name: string }>(
     tx,
     `select attname as name from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped`,
@@ -85,7 +79,7 @@ const refuseForeign = async (tx: Transaction, plan: TablePlan): Promise<void> =>
 }
 
 /** A staged refetch starts over, doubtful tags are no starting point, and old snapshots that no row names are swept. */
-const forgetUnfinished = async (tx: Transaction, plans: Plans): Promise<void> => {
+const forgetUnfinished = async (tx: Tx, plans: Plans): Promise<void> => {
   const staging = await select<{ readonly id: number; readonly table: string }>(
     tx,
     `select id, table_name as "table" from espalier.instances where staging`,
@@ -105,7 +99,7 @@ const forgetUnfinished = async (tx: Transaction, plans: Plans): Promise<void> =>
   if ((snapshots?.count ?? 0) > snapshotsKept) await sweepSnapshots(tx, plans)
 }
 
-const sweepSnapshots = async (tx: Transaction, plans: Plans): Promise<void> => {
+const sweepSnapshots = async (tx: Tx, plans: Plans): Promise<void> => {
   const named = [...plans.values()].flatMap(({ held, own, stage }) => [
     `select ${own.snapshot} from ${held}`,
     `select ${own.snapshot} from ${stage}`,

@@ -2,22 +2,33 @@
  * What one commit works with: the open transaction, the plans of the tables, counters, and small ways to run a statement
  * over arrays. Exists so that the steps of a commit share no module state. Called by every file of this adapter that runs SQL.
  */
-import type { Transaction } from "@electric-sql/pglite"
 import type { TableChange } from "../../ports/LocalStore.ts"
 import { refuseUnstorable } from "../store/rowKey.ts"
 import type { TagState } from "../store/tags.ts"
 import type { RowVersion, Visibility } from "../store/version.ts"
-import type { TablePlan } from "./sql.ts"
+import type { InstanceRow } from "./instanceRows.ts"
+import type { RawSession } from "./RawSession.ts"
+import type { Field, TablePlan } from "./sql.ts"
 import type { Counts } from "./statements.ts"
+import type { Cell, Column } from "./wire/arrays.ts"
 
 /** Rows per statement: bounds the memory of one statement, and nothing else. */
 const rowsPerStatement = 5_000
 
+/** An open transaction. */
+export interface Tx {
+  readonly query: <Row>(sql: string, params?: Array<unknown>) => Promise<{ readonly rows: Array<Row> }>
+  readonly exec: (sql: string) => Promise<unknown>
+  /** The raw protocol, where the database offers it: statements can then be pushed and sent together. */
+  readonly raw: RawSession | null
+  /** Instances as they are stored, by key; this adapter is their only writer. Emptied when a transaction fails. */
+  readonly known: Map<string, InstanceRow>
+  /** Instances whose first snapshot met rows that were there: not tried by COPY again. */
+  readonly overlapping: Set<number>
+}
+
 /** Plans by local table name. */
 export type Plans = ReadonlyMap<string, TablePlan>
-
-/** One value of a row on its way into an array. */
-export type Cell = string | null
 
 /** A version as it is stored: a log entry's rank, or the snapshot that read the row; all null when it has no rank. */
 export interface StoredVersion {
@@ -90,26 +101,66 @@ export const changesOf = (changes: Changes): Readonly<Record<string, TableChange
 
 /** Runs a query and returns its rows. */
 export const select = async <Row>(
-  tx: Transaction,
+  tx: Tx,
   sql: string,
   params: ReadonlyArray<unknown> = [],
 ): Promise<ReadonlyArray<Row>> => (await tx.query<Row>(sql, [...params])).rows
 
-/** Runs a statement over rows of cells, in slices, with trailing scalar parameters; hands each result row to `each`. */
-export const overRows = async <Row>(
-  tx: Transaction,
+/** Runs a statement whose rows nobody waits for: with the next message, where there are messages. */
+export const later = async (tx: Tx, sql: string, params: ReadonlyArray<unknown>): Promise<void> => {
+  if (tx.raw === null) await tx.query(sql, [...params])
+  else tx.raw.push(sql, params)
+}
+
+/** Columns of rows of cells. */
+export const columnsOf = (width: number, rows: ReadonlyArray<ReadonlyArray<Cell>>): ReadonlyArray<Column> =>
+  Array.from({ length: width }, (_, column) => ({ at: (row) => rows[row]?.[column] ?? null }))
+
+/**
+ * Runs a statement over columns of `count` rows, in slices, with trailing scalar parameters; hands each result row to `each`. With
+ * `wait` false the last slices are only pushed, and `each` is called when they are sent.
+ */
+export const overColumns = async <Row>(
+  tx: Tx,
   sql: string,
-  width: number,
+  fields: ReadonlyArray<Field>,
+  columns: ReadonlyArray<Column>,
+  count: number,
+  scalars: ReadonlyArray<unknown>,
+  each: (row: Row, first: number) => void,
+  wait = true,
+): Promise<void> => {
+  for (let first = 0; first < count; first += rowsPerStatement) {
+    const size = Math.min(rowsPerStatement, count - first)
+    const take = (rows: ReadonlyArray<Row>): void => rows.forEach((row) => each(row, first))
+    if (tx.raw === null) {
+      const arrays = columns.map((column, index) =>
+        textsOf(column, first, size, fields[index]?.name ?? fields[index]?.as ?? ""),
+      )
+      take(await select<Row>(tx, sql, [...arrays, ...scalars]))
+      continue
+    }
+    tx.raw.pushColumns<Row>(sql, fields, columns, first, size, scalars, take)
+    if (wait || tx.raw.full) await tx.raw.flush()
+  }
+}
+
+const textsOf = (column: Column, first: number, count: number, name: string): ReadonlyArray<Cell> =>
+  Array.from({ length: count }, (_, index) => {
+    const text = "constant" in column ? column.constant : column.at(first + index)
+    if (text !== null) refuseUnstorable(name, text)
+    return text
+  })
+
+/** Runs a statement over rows of cells and waits for it. */
+export const overRows = <Row>(
+  tx: Tx,
+  sql: string,
+  fields: ReadonlyArray<Field>,
   rows: ReadonlyArray<ReadonlyArray<Cell>>,
   scalars: ReadonlyArray<unknown>,
   each: (row: Row, first: number) => void,
-): Promise<void> => {
-  for (let first = 0; first < rows.length; first += rowsPerStatement) {
-    const slice = rows.slice(first, first + rowsPerStatement)
-    const arrays = Array.from({ length: width }, (_, column) => slice.map((row) => row[column] ?? null))
-    for (const row of await select<Row>(tx, sql, [...arrays, ...scalars])) each(row, first)
-  }
-}
+): Promise<void> => overColumns(tx, sql, fields, columnsOf(fields.length, rows), rows.length, scalars, each)
 
 /** Cells of a row's values in column order. @throws ShareRejected for text that Postgres cannot hold */
 export const valueCells = (
@@ -131,8 +182,9 @@ export const byColumns = <Row>(
   const groups = new Map<string, { columns: TablePlan["columns"]; rows: Array<Row> }>()
   for (const row of rows) {
     const values = valuesOf(row)
-    const columns = plan.columns.filter(({ name }) => Object.hasOwn(values, name))
-    const signature = columns.map(({ input }) => input).join()
+    const whole = plan.columns.every(({ name }) => Object.hasOwn(values, name))
+    const columns = whole ? plan.columns : plan.columns.filter(({ name }) => Object.hasOwn(values, name))
+    const signature = whole ? "" : columns.map(({ input }) => input).join(" ")
     const group = groups.get(signature)
     if (group === undefined) groups.set(signature, { columns, rows: [row] })
     else group.rows.push(row)

@@ -28,7 +28,22 @@ export interface TablePlan {
   readonly keys: ReadonlyArray<PlanColumn>
   /** Quoted names of our columns in the held and stage tables. */
   readonly own: OwnColumns
+  /** Statements built so far, by what they are; see {@link once}. */
+  readonly texts: Map<string, string>
 }
+
+/** A statement's text, built once per table: building it costs more than running it on one row. */
+export const once = (plan: TablePlan, name: string, make: () => string): string => {
+  const known = plan.texts.get(name)
+  if (known !== undefined) return known
+  const made = make()
+  plan.texts.set(name, made)
+  return made
+}
+
+/** Names a set of columns. */
+export const columnsName = (columns: ReadonlyArray<PlanColumn>): string =>
+  columns.map(({ input }) => input).join(" ")
 
 export interface OwnColumns {
   readonly instance: string
@@ -57,6 +72,7 @@ export const planOf = (def: TableDef): TablePlan => {
     app: quoteIdent(def.name),
     held: `espalier.${quoteIdent(sideName("prov_", def.name))}`,
     stage: `espalier.${quoteIdent(sideName("stage_", def.name))}`,
+    texts: new Map(),
     columns,
     keys: def.primaryKey.flatMap((key) => columns.find(({ name }) => name === key) ?? []),
     own: {
@@ -119,11 +135,13 @@ export const sideDdl = (plan: TablePlan): ReadonlyArray<string> => {
 export interface Field {
   readonly as: string
   readonly type: string
+  /** The column's own name, for messages. */
+  readonly name?: string
 }
 
 /** Arrays of key columns, or of any columns, in plan order. */
 export const fieldsOf = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Field> =>
-  columns.map(({ input, type }) => ({ as: input, type }))
+  columns.map(({ input, name, type }) => ({ as: input, type, name }))
 
 export const versionFields: ReadonlyArray<Field> = [
   { as: "v_lsn", type: "int8" },

@@ -114,7 +114,7 @@ export const settleWaiting = async (applying: Applying, visibility: Visibility):
     reviseRows(plan),
     reviseFields(plan),
     keys.map((key) => [...key, ...own]),
-    [],
+    { scalars: [] },
   )
   await tx.query(clearStage(plan), [instance.id])
 }
@@ -153,7 +153,7 @@ const keepOpen = async (
 ): Promise<void> => {
   const { instance, plan } = applying
   const open = rows.filter(({ cell }) => isOpen(cell, instance.id)).map(({ key }) => key)
-  await change(applying, keepAside(plan), fieldsOf(plan.keys), open, [])
+  await change(applying, keepAside(plan), fieldsOf(plan.keys), open, { scalars: [] })
 }
 
 interface StagedContest extends ContestedRow, KeyRow {
@@ -205,7 +205,7 @@ export const swapStage = async (applying: Applying): Promise<void> => {
   const revised = winning
     .filter(({ cell }) => cell.shared)
     .map(({ key, row }) => [...key, ...versionCells(stagedVersionOf(row)), String(instance.id)])
-  await change(applying, reviseRows(plan), reviseFields(plan), revised, [])
+  await change(applying, reviseRows(plan), reviseFields(plan), revised, { scalars: [] })
   await tx.query(clearStage(plan), [instance.id])
   applying.instance = { ...applying.instance, rows: (swapped?.held ?? 0) + losing.length }
 }

@@ -4,11 +4,13 @@
  * one row of counts. Called by `appendShare.ts` and `collect.ts`.
  */
 import {
+  columnsName,
   differs,
   type Field,
   fieldsOf,
   inputOf,
   keyIsInput,
+  once,
   type PlanColumn,
   sameKey,
   tagFields,
@@ -67,7 +69,10 @@ export const putFields = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Fie
 ]
 
 /** Writes rows and records that the instance holds them. */
-export const putRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
+export const putRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string =>
+  once(plan, `put ${columnsName(columns)}`, () => buildPut(plan, columns))
+
+const buildPut = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
   const fields = putFields(columns)
   return `with ${inputOf(fields)},
     app as (${upsertApp(plan, columns, `select ${inputs(columns)} from input`)}),
@@ -94,11 +99,22 @@ export const patchFields = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>)
   ...versionFields,
 ]
 
-/** Changes some columns of held rows, and their version for every holder. */
-export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string => {
-  const input = inputOf(patchFields(plan, columns))
-  const revised = `revised as (${setVersion(plan)})`
-  if (columns.length === 0) return `with ${input}, ${revised} select 0 as updated`
+/**
+ * Changes some columns of held rows, and their version for every holder. `guarded`: fails with a division by zero, for the
+ * instance as the last parameter, unless it holds every row; only meant where a failed statement is made again with questions.
+ */
+export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded = false): string =>
+  once(plan, `patch ${guarded} ${columnsName(columns)}`, () => buildPatch(plan, columns, guarded))
+
+const buildPatch = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, guarded: boolean): string => {
+  const fields = patchFields(plan, columns)
+  const input = inputOf(fields)
+  const revised = `revised as (${setVersion(plan)} returning p.${plan.own.instance} as holder)`
+  const guard = guarded
+    ? `, 1 / (case when (select count(*) from revised where holder = $${fields.length + 1}::int4) = (select count(*) from input)
+        then 1 else 0 end) as guard`
+    : ""
+  if (columns.length === 0) return `with ${input}, ${revised} select 0 as updated${guard}`
   const pairs = new Map(columns.map((column) => [column.quoted, column.input]))
   const changed = differs(
     columns.map(({ quoted }) => quoted),
@@ -108,13 +124,42 @@ export const patchRows = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): 
   return `with ${input}, ${revised},
     app as (update ${plan.app} as t set ${columns.map(({ quoted, input: from }) => `${quoted} = input.${from}`).join(", ")}
       from input where ${keyIsInput(plan, "t")} and ${changed} returning 1)
-    select (select count(*) from app)::int4 as updated`
+    select (select count(*) from app)::int4 as updated${guard}`
 }
+
+/**
+ * The guarded patch of one row, every value a parameter of its own: keys, columns, version, then the instance. A live change is one row as
+ * a rule, and arrays cost more than such a row.
+ */
+export const patchRow = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>): string =>
+  once(plan, `patch row ${columnsName(columns)}`, () => {
+    const { own } = plan
+    const fields = patchFields(plan, columns)
+    const parameter = (index: number): string => `$${index + 1}::${fields[index]?.type ?? "text"}`
+    const isRow = (alias: string): string =>
+      plan.keys.map(({ quoted }, index) => `${alias}.${quoted} = ${parameter(index)}`).join(" and ")
+    const values = columns.map((_, index) => parameter(plan.keys.length + index))
+    const versionAt = plan.keys.length + columns.length
+    const version = [own.lsn, own.op, own.txid, own.snapshot, own.writer]
+      .map((column, index) => `${column} = ${parameter(versionAt + index)}`)
+      .join(", ")
+    const pairs = new Map(columns.map(({ quoted }, index) => [quoted, values[index] ?? ""]))
+    const changed = differs(
+      [...pairs.keys()],
+      (column) => `t.${column}`,
+      (column) => pairs.get(column) ?? "",
+    )
+    return `with revised as (update ${plan.held} as p set ${version} where ${isRow("p")} returning p.${own.instance} as holder),
+      app as (update ${plan.app} as t set ${[...pairs].map(([column, value]) => `${column} = ${value}`).join(", ")}
+        where ${isRow("t")} and ${changed} returning 1)
+      select (select count(*) from app)::int4 as updated,
+        1 / (case when exists (select 1 from revised where holder = $${fields.length + 1}::int4) then 1 else 0 end) as guard`
+  })
 
 const setVersion = (plan: TablePlan): string => {
   const { own } = plan
   return `update ${plan.held} as p set ${own.lsn} = v_lsn, ${own.op} = v_op, ${own.txid} = v_txid,
-    ${own.snapshot} = v_snapshot, ${own.writer} = v_writer from input where ${keyIsInput(plan, "p")} returning 1`
+    ${own.snapshot} = v_snapshot, ${own.writer} = v_writer from input where ${keyIsInput(plan, "p")}`
 }
 
 /** Fields of {@link reviseRows}. */
@@ -125,7 +170,7 @@ export const reviseFields = (plan: TablePlan): ReadonlyArray<Field> => [
 
 /** Tells every holder of the rows which version their value now is. Takes no instance. */
 export const reviseRows = (plan: TablePlan): string =>
-  `with ${inputOf(reviseFields(plan))}, revised as (${setVersion(plan)}) select 0 as updated`
+  `with ${inputOf(reviseFields(plan))}, revised as (${setVersion(plan)} returning 1) select 0 as updated`
 
 /** Fields of {@link retagRows} and of its twin for the stage. */
 export const retagFields = (plan: TablePlan): ReadonlyArray<Field> => [...fieldsOf(plan.keys), ...tagFields]
@@ -137,14 +182,28 @@ export const retagRows = (plan: TablePlan, table: string): string => {
     from input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${fields.length + 1}::int4`
 }
 
-/** The instance lets go of rows; those that nobody else holds are deleted. */
-export const dropRows = (plan: TablePlan): string => {
+/** The instance lets go of rows; those that nobody else holds are deleted. An instance alone in its table asks nobody. */
+export const dropRows = (
+  plan: TablePlan,
+  state: { readonly pending: number | null; readonly shared: boolean },
+): string => once(plan, `drop ${state.pending === null} ${state.shared}`, () => buildDrop(plan, state))
+
+const buildDrop = (
+  plan: TablePlan,
+  { pending, shared }: { readonly pending: number | null; readonly shared: boolean },
+): string => {
   const instance = `$${plan.keys.length + 1}::int4`
-  return `with ${inputOf(fieldsOf(plan.keys))},
-    waiting as (delete from ${plan.stage} s using input where ${keyIsInput(plan, "s")} and s.${plan.own.instance} = ${instance}),
+  const waiting =
+    pending === null && !shared
+      ? ""
+      : `waiting as (delete from ${plan.stage} s using input where ${keyIsInput(plan, "s")} and s.${plan.own.instance} = ${instance}),`
+  const dead = shared
+    ? deleteOrphans(plan, `o.${plan.own.instance} <> ${instance}`)
+    : `dead as (delete from ${plan.app} t using gone g where ${sameKey(plan, "t", "g")} returning 1)`
+  return `with ${inputOf(fieldsOf(plan.keys))}, ${waiting}
     gone as (delete from ${plan.held} p using input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = ${instance}
       returning ${plan.keys.map(({ quoted }) => `p.${quoted}`).join(", ")}),
-    ${deleteOrphans(plan, `o.${plan.own.instance} <> ${instance}`)}
+    ${dead}
     select (select count(*) from dead)::int4 as deleted, (select count(*) from gone)::int4 as held`
 }
 
@@ -164,8 +223,12 @@ export const deleteOrphans = (plan: TablePlan, others: string): string =>
 
 /** Which of the keys the instance does not hold (`table` is provenance or stage): rows of `ord`. */
 export const missingRows = (plan: TablePlan, table: string): string =>
-  `with ${inputOf(fieldsOf(plan.keys))} select input.ord::int4 as ord from input where not exists
-    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${plan.keys.length + 1}::int4)`
+  once(
+    plan,
+    `missing ${table}`,
+    () => `with ${inputOf(fieldsOf(plan.keys))} select input.ord::int4 as ord from input where not exists
+    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${plan.keys.length + 1}::int4)`,
+  )
 
 /** Version columns of a provenance or stage row `alias`, as text, with what its snapshot saw. */
 export const versionColumns = (plan: TablePlan, alias: string, withWriter: boolean): string => {
@@ -176,7 +239,9 @@ export const versionColumns = (plan: TablePlan, alias: string, withWriter: boole
 }
 
 /** Rows among the keys that another instance wrote or holds: `ord`, `holder` and the version of their value. */
-export const cellsOf = (plan: TablePlan): string => {
+export const cellsOf = (plan: TablePlan): string => once(plan, "cells", () => buildCells(plan))
+
+const buildCells = (plan: TablePlan): string => {
   const instance = `$${plan.keys.length + 1}::int4`
   return `with ${inputOf(fieldsOf(plan.keys))}
     select input.ord::int4 as ord, p.${plan.own.instance} as holder, ${versionColumns(plan, "p", true)}

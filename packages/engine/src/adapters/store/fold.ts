@@ -9,7 +9,13 @@ import { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd } from "../../pr
 import { Operation } from "../../protocol/constants.ts"
 import { type Canonical, decodeKey, encodeKey, keyTextsOf, type RowKey, ShareRejected } from "./rowKey.ts"
 import { isVisible, makeTagIndex, type TagIndex, type TagState, tagStateOf, withCondition } from "./tags.ts"
-import { logVersionOf, type RowVersion, type Visibility, visibilityOf } from "./version.ts"
+import {
+  logVersionOf,
+  type RowVersion,
+  type SnapshotVersion,
+  type Visibility,
+  visibilityOf,
+} from "./version.ts"
 
 /** The row is held from here on, with these values; columns that were not sent are absent. */
 export interface Put {
@@ -67,12 +73,23 @@ interface Folding {
   readonly input: FoldInput
   readonly changes: Map<RowKey, RowChange>
   readonly tags: TagIndex
+  /** The version of the last snapshot row: rows of one snapshot share it. */
+  snapshot: SnapshotVersion | null
+  /** Some row has tags; until then the index need not be asked. */
+  tagged: boolean
   tagsMissing: boolean
 }
 
 /** Folds the messages of one share. @throws ShareRejected for a bad key or an update of a row that left within the share. */
 export const fold = (input: FoldInput): Folded => {
-  const folding: Folding = { input, changes: new Map(), tags: makeTagIndex(), tagsMissing: false }
+  const folding: Folding = {
+    input,
+    changes: new Map(),
+    tags: makeTagIndex(),
+    snapshot: null,
+    tagged: input.heldTags.size > 0,
+    tagsMissing: false,
+  }
   for (const [key, state] of input.heldTags) folding.tags.set(key, state)
   const closings = closingVisibility(input)
   for (const [index, message] of input.messages.entries()) {
@@ -108,7 +125,7 @@ const foldChange = (folding: Folding, message: ChangeMessage, closing: Visibilit
     folding.changes.set(key, { _tag: "Drop", key: texts })
     return
   }
-  const version = versionOf(message, closing)
+  const version = versionOf(folding, message, closing)
   if (message.headers.operation === Operation.insert) {
     const tags =
       message.headers.tags === undefined
@@ -191,13 +208,20 @@ const foldEvent = (folding: Folding, message: EventMessage): void => {
 }
 
 const setTags = (folding: Folding, key: RowKey, tags: TagState | null): void => {
+  if (tags === null && !folding.tagged) return
   if (tags === null) folding.tags.remove(key)
-  else folding.tags.set(key, tags)
+  else {
+    folding.tagged = true
+    folding.tags.set(key, tags)
+  }
 }
 
-const versionOf = (message: ChangeMessage, closing: Visibility): RowVersion => {
+const versionOf = (folding: Folding, message: ChangeMessage, closing: Visibility): RowVersion => {
   try {
-    return logVersionOf(message.headers) ?? { _tag: "Snapshot", visibility: closing }
+    const logged = logVersionOf(message.headers)
+    if (logged !== null) return logged
+    if (folding.snapshot?.visibility !== closing) folding.snapshot = { _tag: "Snapshot", visibility: closing }
+    return folding.snapshot
   } catch {
     throw new ShareRejected(
       "row",

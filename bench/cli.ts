@@ -1,0 +1,105 @@
+/**
+ * `pnpm bench`: measures a suite side by side with its peers, in one process and one run, and says which targets hold. It
+ * reports and never fails for a missed target: a shared machine must not decide what may be merged.
+ */
+import { loadavg } from "node:os"
+import { parseArgs } from "node:util"
+import { ExitCode, main, table } from "../scripts/lib/cli.ts"
+import type { Measure, SuiteOptions } from "./lib/measure.ts"
+import { storeIds, storeSuite } from "./suites/store/index.ts"
+
+const usage = `Usage: pnpm bench SUITE [options]
+
+Suites: store.
+  --only ID    measure only ids that begin with ID (may be given several times)
+  --rows N     rows of the large loads (default 100000; 20000 with --quick)
+  --rounds N   rounds that count, after one for warming up (default 5; 2 with --quick)
+  --quick      fewer rows and rounds
+  --json       print {"suite", "measures": [{id, value, unit, target, ok, rounds, spread}]} and nothing else
+
+"x faster" is the peer's time by ours, "x time" ours by the floor's, both taken within one round; values are medians.
+Ids of store: ${storeIds.join(", ")}`
+
+interface Arguments {
+  readonly json: boolean
+  readonly options: SuiteOptions
+}
+
+const complain = (message: string): never => {
+  console.error(`${message}\n\n${usage}`)
+  process.exit(ExitCode.usage)
+}
+
+const positive = (name: string, text: string | undefined, fallback: number): number => {
+  if (text === undefined) return fallback
+  const value = Number(text)
+  return Number.isSafeInteger(value) && value > 0
+    ? value
+    : complain(`--${name} must be a positive number, not ${text}`)
+}
+
+const parse = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: "string", multiple: true },
+        rows: { type: "string" },
+        rounds: { type: "string" },
+        quick: { type: "boolean" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    })
+  } catch (cause) {
+    return complain(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+const readArguments = (): Arguments => {
+  const { positionals, values } = parse()
+  if (values.help === true) {
+    console.log(usage)
+    process.exit(0)
+  }
+  if (positionals.length !== 1 || positionals[0] !== "store")
+    complain(positionals.length === 0 ? "name a suite" : `no suite is called "${positionals.join(" ")}"`)
+  const only = values.only ?? []
+  for (const prefix of only)
+    if (!storeIds.some((id) => id.startsWith(prefix))) complain(`no id of store begins with "${prefix}"`)
+  const quick = values.quick === true
+  return {
+    json: values.json === true,
+    options: {
+      rows: positive("rows", values.rows, quick ? 20_000 : 100_000),
+      rounds: positive("rounds", values.rounds, quick ? 2 : 5),
+      wants: (id) => only.length === 0 || only.some((prefix) => id.startsWith(prefix)),
+      log: (line) => console.error(line),
+    },
+  }
+}
+
+const rowOf = ({ id, ok, rounds, spread, target, unit, value }: Measure): ReadonlyArray<string> => [
+  id,
+  `${value} ${unit}`,
+  target,
+  ok ? "ok" : "MISSED",
+  `${rounds}`,
+  spread.join(" to "),
+]
+
+main(async () => {
+  const { json, options } = readArguments()
+  const measures = await storeSuite(options)
+  if (json) console.log(JSON.stringify({ suite: "store", measures }))
+  else {
+    console.log(table([["id", "value", "target", "result", "rounds", "spread"], ...measures.map(rowOf)]))
+    console.log(
+      `\nload of the machine: ${loadavg()
+        .map((load) => load.toFixed(1))
+        .join(", ")}`,
+    )
+  }
+  // The official client leaves long polls open.
+  process.exit(0)
+})

@@ -1,0 +1,176 @@
+/**
+ * Rows of a first snapshot by `COPY` in binary, straight into the local table and into provenance: the fastest way there is. Exists for
+ * rows that are new, and lets Postgres be the judge: the primary keys refuse a row that is there already, the savepoint undoes
+ * the attempt, and the caller takes the way that can argue. Called by `appendShare.ts`.
+ */
+import type { Put } from "../store/fold.ts"
+import type { TagState } from "../store/tags.ts"
+import { addHeld, type Applying, storedVersion } from "./applying.ts"
+import { sqlState } from "./errors.ts"
+import { addCounts } from "./session.ts"
+import type { PlanColumn, TablePlan } from "./sql.ts"
+import type { ByteWriter } from "./wire/ByteWriter.ts"
+import { type BinaryType, binaryTypes } from "./wire/encoders.ts"
+
+/** Fewer rows are not worth a COPY: it costs as much to begin as some ten rows. */
+const fewestRows = 50
+/** Rows per message: bounds its size, and how long one step keeps readers waiting. */
+const rowsPerCopy = 5_000
+/** Bytes of one CopyData message at most, but for a row that is larger. */
+const frameBytes = 60_000
+const uniqueViolation = "23505"
+
+/**
+ * Copies all rows when they are a first snapshot's and new. False when nothing was done. An instance that has met rows of others is
+ * only tried with rows that were looked up (`checked`).
+ */
+export const copyRows = async (
+  applying: Applying,
+  puts: ReadonlyArray<Put>,
+  checked = false,
+): Promise<boolean> => {
+  const { instance, plan, tx } = applying
+  const { raw } = tx
+  const [first] = puts
+  if (raw === null || first === undefined || puts.length < fewestRows || instance.complete) return false
+  if ((!checked && tx.overlapping.has(instance.id)) || !isPlain(plan, puts, first)) return false
+  const { snapshot } = await storedVersion(applying, first.version)
+  raw.push("savepoint copying", [])
+  for (let from = 0; from < puts.length; from += rowsPerCopy) {
+    const rows = puts.slice(from, from + rowsPerCopy)
+    try {
+      let whole = true
+      await raw.send((message) => {
+        whole = writeApp(message, plan, rows) && writeHeld(message, applying, rows, snapshot)
+        if (!whole) message.clear()
+      })
+      if (whole) continue
+    } catch (error) {
+      if (sqlState(error) !== uniqueViolation) throw error
+      tx.overlapping.add(instance.id)
+    }
+    await raw.exec("rollback to savepoint copying; release savepoint copying")
+    return false
+  }
+  raw.push("release savepoint copying", [])
+  addCounts(applying.changes, plan.def.name, { inserted: puts.length })
+  addHeld(applying, puts.length)
+  return true
+}
+
+/** One version for all, every column sent, every type known in binary. */
+const isPlain = (plan: TablePlan, puts: ReadonlyArray<Put>, first: Put): boolean =>
+  first.version._tag === "Snapshot" &&
+  plan.columns.every(({ type }) => type in binaryTypes) &&
+  puts.every(
+    ({ values, version }) =>
+      version === first.version && plan.columns.every(({ name }) => Object.hasOwn(values, name)),
+  )
+
+interface Encoded {
+  readonly column: PlanColumn
+  readonly type: BinaryType
+}
+
+const encoded = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Encoded> =>
+  columns.flatMap((column) => {
+    const type = binaryTypes[column.type]
+    return type === undefined ? [] : [{ column, type }]
+  })
+
+const writeApp = (message: ByteWriter, plan: TablePlan, puts: ReadonlyArray<Put>): boolean => {
+  const columns = encoded(plan.columns)
+  const sql = `copy ${plan.app} (${plan.columns.map(({ quoted }) => quoted).join(", ")}) from stdin with (format binary)`
+  return writeCopy(message, sql, puts, ({ values }) => {
+    message.int16(columns.length)
+    for (const { column, type } of columns) {
+      const text = values[column.name] ?? null
+      if (text === null) message.int32(-1)
+      else if (!type.encode(message, text, column.name)) return false
+    }
+    return true
+  })
+}
+
+const writeHeld = (
+  message: ByteWriter,
+  { instance, plan }: Applying,
+  puts: ReadonlyArray<Put>,
+  snapshot: number | null,
+): boolean => {
+  const { own } = plan
+  const keys = encoded(plan.keys)
+  const tagged = puts.some(({ tags }) => tags !== null)
+  const names = [...plan.keys.map(({ quoted }) => quoted), own.instance, own.writer, own.snapshot]
+  if (tagged) names.push(own.tags, own.active)
+  const sql = `copy ${plan.held} (${names.join(", ")}) from stdin with (format binary)`
+  return writeCopy(message, sql, puts, ({ key, tags }) => {
+    message.int16(names.length)
+    for (const [index, { column, type }] of keys.entries())
+      if (!type.encode(message, key[index] ?? "", column.name)) return false
+    for (const value of [instance.id, instance.id, snapshot]) {
+      message.int32(value === null ? -1 : 4)
+      if (value !== null) message.int32(value)
+    }
+    if (tagged) writeTags(message, tags)
+    return true
+  })
+}
+
+const writeTags = (message: ByteWriter, state: TagState | null): void => {
+  if (state === null) {
+    message.int32(-1)
+    message.int32(-1)
+    return
+  }
+  writeArray(message, 25, state.tags, (tag) => message.text(tag, "tags"))
+  writeArray(message, 16, state.active, (active) => {
+    message.int32(1)
+    message.byte(active ? 1 : 0)
+  })
+}
+
+const writeArray = <Item>(
+  message: ByteWriter,
+  oid: number,
+  items: ReadonlyArray<Item>,
+  write: (item: Item) => void,
+): void => {
+  const start = message.length
+  message.int32(0)
+  message.int32(items.length === 0 ? 0 : 1)
+  message.int32(0)
+  message.int32(oid)
+  if (items.length > 0) {
+    message.int32(items.length)
+    message.int32(1)
+    items.forEach(write)
+  }
+  message.setInt32(start, message.length - start - 4)
+}
+
+/** `PGCOPY\n\xff\r\n\0`, no flags, no extension. */
+const header = Uint8Array.from([80, 71, 67, 79, 80, 89, 10, 255, 13, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+
+const writeCopy = <Row>(
+  message: ByteWriter,
+  sql: string,
+  rows: ReadonlyArray<Row>,
+  write: (row: Row) => boolean,
+): boolean => {
+  const query = message.begin("Q")
+  message.cString(sql)
+  message.end(query)
+  let frame = message.begin("d")
+  message.raw(header)
+  for (const row of rows) {
+    if (!write(row)) return false
+    if (message.length - frame < frameBytes) continue
+    message.end(frame)
+    frame = message.begin("d")
+  }
+  message.int16(-1)
+  message.end(frame)
+  message.end(message.begin("c"))
+  return true
+}

@@ -1,0 +1,129 @@
+/**
+ * Transactions of the store on one open database: over the raw protocol where the database lets us hold its lock, else through its own
+ * `transaction`. Exists so that no other file knows which. Every change is flushed with `syncToFs` before it is acknowledged, because
+ * a COMMIT is not (PGlite reference §5). Called by `PgliteLocalStore.ts`.
+ */
+import type { PGlite } from "@electric-sql/pglite"
+import type { CommitResult } from "../../ports/LocalStore.ts"
+import type { InstanceRow } from "./instanceRows.ts"
+import { RawSession } from "./RawSession.ts"
+import type { Plans, Tx } from "./session.ts"
+import { Upkeep } from "./Upkeep.ts"
+
+/** What the store needs of a PGlite instance. The optional part makes it several times faster. */
+export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs"> &
+  Partial<Pick<PGlite, "execProtocol" | "_runExclusiveTransaction">>
+
+export interface Transactions {
+  readonly read: <Value>(body: (tx: Tx) => Promise<Value>) => Promise<Value>
+  readonly write: <Value>(body: (tx: Tx) => Promise<Value>) => Promise<Value>
+  /** A transaction whose result is known behind its COMMIT. What fails is tried a second time, the careful way. */
+  readonly commit: (
+    together: (tx: Tx) => Promise<() => CommitResult>,
+    carefully: (tx: Tx) => Promise<() => CommitResult>,
+  ) => Promise<CommitResult>
+  /** Counts what tables hold and what was done to them; see `Upkeep.ts`. */
+  readonly upkeep: Upkeep
+}
+
+type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promise<Value>
+
+/**
+ * Triggers of the app can tell our writes from the user's. Our statements look rows up by key, however old the statistics are that
+ * their plan was made with; the settings end with the transaction.
+ */
+const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+  set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`
+
+/** Transactions on a database. */
+export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transactions => {
+  const known = new Map<string, InstanceRow>()
+  const overlapping = new Set<number>()
+  const { execProtocol, _runExclusiveTransaction: lock } = pglite
+  const raw =
+    execProtocol === undefined || lock === undefined
+      ? null
+      : new RawSession({ execProtocol: (message, options) => execProtocol.call(pglite, message, options) })
+  const run: Run =
+    raw === null || lock === undefined
+      ? (body, changes) => plainly(pglite, { known, overlapping, raw: null }, body, changes)
+      : (body, changes) =>
+          lock.call(pglite, () => rawly(raw, { known, overlapping }, body, changes)) as ReturnType<
+            typeof body
+          >
+  const upkeep = new Upkeep()
+  // VACUUM runs in no transaction; without the raw protocol there is no way to hold the lock around it.
+  const keepUp = async (): Promise<void> => {
+    if (raw === null || lock === undefined) return
+    for (const statement of upkeep.due(plans)) await lock.call(pglite, () => raw.alone(statement))
+  }
+  const write: Transactions["write"] = async (body) => {
+    await keepUp()
+    try {
+      const value = await run(body, true)
+      await pglite.syncToFs()
+      return value
+    } catch (error) {
+      known.clear()
+      throw error
+    }
+  }
+  const noted = (result: CommitResult): CommitResult => {
+    upkeep.note(result.changes, raw?.takeSent() ?? 0)
+    return result
+  }
+  return {
+    upkeep,
+    read: async (body) => {
+      await keepUp()
+      return run(body, false)
+    },
+    write,
+    commit: async (together, carefully) => {
+      if (raw === null) return noted((await write(carefully))())
+      try {
+        return noted((await write(together))())
+      } catch {
+        // Whatever it was, the careful way finds it again and says whose it is, or that it was somebody's deallocate.
+        raw.forget()
+        return noted((await write(carefully))())
+      }
+    },
+  }
+}
+
+const plainly = <Value>(
+  pglite: PgliteDatabase,
+  state: Pick<Tx, "known" | "overlapping" | "raw">,
+  body: (tx: Tx) => Promise<Value>,
+  changes: boolean,
+): Promise<Value> =>
+  pglite.transaction(async (tx) => {
+    if (changes) await tx.exec("set local espalier.syncing = 'on'")
+    return body({ ...state, query: (sql, params) => tx.query(sql, params), exec: (sql) => tx.exec(sql) })
+  })
+
+const rawly = async <Value>(
+  raw: RawSession,
+  state: Pick<Tx, "known" | "overlapping">,
+  body: (tx: Tx) => Promise<Value>,
+  changes: boolean,
+): Promise<Value> => {
+  await raw.open()
+  raw.begin()
+  if (changes) raw.push(settings, [])
+  try {
+    const value = await body({
+      ...state,
+      raw,
+      query: (sql, params) => raw.query(sql, params),
+      exec: (sql) => raw.exec(sql),
+    })
+    await raw.commit()
+    return value
+  } catch (error) {
+    raw.discard()
+    await raw.exec("rollback")
+    throw error
+  }
+}
