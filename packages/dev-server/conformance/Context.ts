@@ -59,6 +59,19 @@ export const messagesOf = (answer: Answer): ReadonlyArray<Message> => {
 export const changesOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> =>
   messages.filter((message) => message.key !== undefined)
 
+/** The tags of a row of a subquery shape. */
+export const tagsOf = (message: Message | undefined): ReadonlyArray<string> => {
+  const tags = message?.headers["tags"]
+  assert.ok(Array.isArray(tags), "the row has no tags")
+  return tags as ReadonlyArray<string>
+}
+
+/** The ids of rows, in the order of their texts. */
+export const sortedIds = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
+  changesOf(messages)
+    .map((message) => String(message.value?.["id"]))
+    .toSorted((a, b) => a.localeCompare(b))
+
 export const errorsOf = (answer: Answer): Readonly<Record<string, unknown>> => {
   assert.equal(answer.status, 400, answer.text)
   return (answer.body as { readonly errors: Readonly<Record<string, unknown>> }).errors

@@ -103,7 +103,8 @@ export const cases: ReadonlyArray<Case> = [
     assert.equal(first?.["lsn"], second?.["lsn"])
     assert.equal(Number(second?.["op_position"]) - Number(first?.["op_position"]), 2)
     assert.deepEqual(first?.["txids"], second?.["txids"])
-    assert.ok((first?.["txids"] as ReadonlyArray<unknown>).every((id) => typeof id === "number"))
+    const txids: unknown = first?.["txids"]
+    assert.ok(Array.isArray(txids) && txids.every((id) => typeof id === "number"))
     assert.deepEqual(first?.["relation"], ["public", table])
   }),
   test(20, "offset", "ends at the offset of its last entry", async (c) => {

@@ -1,7 +1,7 @@
 /** Items 11, 23, 57–59: what conditions select, in the snapshot and in the log, and how subqueries move rows. */
 import assert from "node:assert/strict"
 import { type Case, test } from "../Case.ts"
-import { changesOf, errorsOf, type Message } from "../Context.ts"
+import { changesOf, errorsOf, type Message, sortedIds, tagsOf } from "../Context.ts"
 
 const columns =
   "id int primary key, n int, t text, b bool, d date, a int[], u uuid, f float8, m numeric, ts timestamptz"
@@ -78,11 +78,6 @@ const conditions: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
 
 const slug = (text: string): string => text.replaceAll(/[^a-z0-9]+/giu, "-").slice(0, 40)
 
-const idsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<unknown> =>
-  changesOf(messages)
-    .map((message) => message.value?.["id"])
-    .toSorted()
-
 const md5 = /^[0-9a-f]{32}$/u
 
 const hasMove =
@@ -94,7 +89,7 @@ export const cases: ReadonlyArray<Case> = [
   ...conditions.flatMap(([where, expected], index) => [
     test(11, `where-${index}-${slug(where)}`, `selects by "${where}"`, async (c) => {
       const table = await c.table(columns, ...rows)
-      assert.deepEqual(idsOf((await c.follow({ table, where })).messages), expected)
+      assert.deepEqual(sortedIds((await c.follow({ table, where })).messages), expected)
     }),
     test(23, `where-log-${index}-${slug(where)}`, `selects by "${where}" in the log`, async (c) => {
       const table = await c.table(columns)
@@ -104,13 +99,13 @@ export const cases: ReadonlyArray<Case> = [
       await c.sql(`insert into ${table} values ${rows.join(", ")}`)
       await c.changes(all, 3)
       const { messages } = await c.catchUp({ ...position, answers: [] })
-      assert.deepEqual(idsOf(messages), expected)
+      assert.deepEqual(sortedIds(messages), expected)
     }),
   ]),
   test(11, "params", "puts parameters in as values, never as text", async (c) => {
     const table = await c.table(columns, ...rows)
     const { messages } = await c.follow({ table, where: "t = $1", "params[1]": "x' OR 'a' = 'a" })
-    assert.deepEqual(idsOf(messages), [])
+    assert.deepEqual(sortedIds(messages), [])
   }),
   ...(["plain", "negated"] as const).flatMap((kind) => {
     const [leaving, entering] = kind === "plain" ? ["move-out", "move-in"] : ["move-in", "move-out"]
@@ -122,8 +117,8 @@ export const cases: ReadonlyArray<Case> = [
         const table = await c.table("id int primary key, v int", "(1, 1)", "(2, 2)")
         const { messages } = await c.follow({ table, where: `v ${not}IN (SELECT v FROM ${inner})` })
         const [row] = changesOf(messages)
-        assert.deepEqual(idsOf(messages), [kind === "plain" ? "1" : "2"])
-        assert.match(String((row?.headers["tags"] as ReadonlyArray<string>)[0]), md5)
+        assert.deepEqual(sortedIds(messages), [kind === "plain" ? "1" : "2"])
+        assert.match(String(tagsOf(row)[0]), md5)
         assert.deepEqual(row?.headers["active_conditions"], [true])
       }),
       test(item, `${kind}-leaves`, `moves rows ${String(leaving)} when a value leaves`, async (c) => {
@@ -136,7 +131,7 @@ export const cases: ReadonlyArray<Case> = [
           (all) => hasMove(String(leaving))(all) && (kind === "plain" || changesOf(all).length > 0),
         )
         const event = messages.find((message) => message.headers["event"] === leaving)
-        const [pattern] = event?.headers["patterns"] as ReadonlyArray<{
+        const [pattern] = (event ?? assert.fail("no event")).headers["patterns"] as ReadonlyArray<{
           readonly pos: number
           readonly value: string
         }>
@@ -168,7 +163,7 @@ export const cases: ReadonlyArray<Case> = [
     const table = await c.table("id int primary key, v int, f bool not null", "(1, 1, true)")
     const position = await c.follow({ table, where: `v IN (SELECT v FROM ${inner}) OR f` })
     const [row] = changesOf(position.messages)
-    const [first, second] = row?.headers["tags"] as ReadonlyArray<string>
+    const [first, second] = tagsOf(row)
     assert.match(String(first), /^[0-9a-f]{32}\/$/u)
     assert.equal(second, "/1")
     assert.deepEqual(row?.headers["active_conditions"], [false, true])
@@ -181,7 +176,7 @@ export const cases: ReadonlyArray<Case> = [
     const table = await c.table("id int primary key, v int", "(1, 1)")
     const { messages } = await c.follow({ table, where: `v IN (SELECT v FROM ${inner}) AND id > 0` })
     const [row] = changesOf(messages)
-    assert.match(String((row?.headers["tags"] as ReadonlyArray<string>)[0]), /^[0-9a-f]{32}\/1$/u)
+    assert.match(String(tagsOf(row)[0]), /^[0-9a-f]{32}\/1$/u)
     assert.deepEqual(row?.headers["active_conditions"], [true, true])
   }),
   test(57, "update", "tells an update with the new tags and the removed ones", async (c) => {
@@ -198,9 +193,9 @@ export const cases: ReadonlyArray<Case> = [
     const inner = await c.table("v int, ok bool", "(1, false)")
     const table = await c.table("id int primary key, v int", "(1, 1)")
     const position = await c.follow({ table, where: `v IN (SELECT v FROM ${inner} WHERE ok)` })
-    assert.deepEqual(idsOf(position.messages), [])
+    assert.deepEqual(sortedIds(position.messages), [])
     await c.sql(`update ${inner} set ok = true`)
-    assert.deepEqual(idsOf((await c.changes(position, 1)).messages), ["1"])
+    assert.deepEqual(sortedIds((await c.changes(position, 1)).messages), ["1"])
   }),
   test(58, "nested", "passes moves on through nested subqueries", async (c) => {
     const member = await c.table("company int, who int", "(1, 7)")
@@ -208,10 +203,10 @@ export const cases: ReadonlyArray<Case> = [
     const table = await c.table("id int primary key, g int", "(100, 10)", "(200, 20)")
     const where = `g IN (SELECT id FROM ${group} WHERE company IN (SELECT company FROM ${member} WHERE who = 7))`
     const position = await c.follow({ table, where })
-    assert.deepEqual(idsOf(position.messages), ["100"])
+    assert.deepEqual(sortedIds(position.messages), ["100"])
     await c.sql(`insert into ${member} values (2, 7)`)
     const come = await c.changes(position, 1)
-    assert.deepEqual(idsOf(come.messages), ["200"])
+    assert.deepEqual(sortedIds(come.messages), ["200"])
     await c.sql(`delete from ${member} where company = 1`)
     await c.changes(come, hasMove("move-out"))
   }),

@@ -98,7 +98,7 @@ const asQuery = (keys: Readonly<Record<string, unknown>>): Query =>
   )
 
 const sorted = (list: ReadonlyArray<unknown>, keys: object): ReadonlyArray<unknown> =>
-  "order_by" in keys ? list : list.toSorted()
+  "order_by" in keys ? list : list.toSorted((a, b) => String(a).localeCompare(String(b)))
 
 export const cases: ReadonlyArray<Case> = [
   ...selections.flatMap(([id, keys, expected]) => [

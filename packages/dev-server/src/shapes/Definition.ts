@@ -4,6 +4,7 @@
  * when the definition is bad.
  */
 import { createHash } from "node:crypto"
+import { Param } from "@espalier/engine/wire"
 import type { Sql } from "../db/Database.ts"
 import { type Column, findTable, type Table } from "../db/catalog.ts"
 import { parseIdentifier, splitOutsideQuotes } from "../db/identifier.ts"
@@ -74,7 +75,7 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
     )
   }
   const list = request.queryable ?? null
-  const queryable = list === null ? table.columns : selectColumns(table, list, "queryable_columns")
+  const queryable = list === null ? table.columns : selectColumns(table, list, Param.queryableColumns)
   const columns =
     request.columns === null && list !== null ? queryable : selectColumns(table, request.columns, "columns")
   if (list !== null) refuseOutside(columns, queryable)

@@ -9,7 +9,7 @@ import type { Clock } from "./Clock.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import type { Shape } from "./Shape.ts"
+import { type Shape, wake } from "./Shape.ts"
 import { ShapeLog } from "./ShapeLog.ts"
 import { redefineAll, takeSnapshot } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
@@ -296,10 +296,4 @@ export class ShapeEngine {
     )
     for (const shape of leaving) this.#void(shape)
   }
-}
-
-const wake = (shape: Shape): void => {
-  const waiters = [...shape.waiters]
-  shape.waiters.clear()
-  for (const waiter of waiters) waiter()
 }
