@@ -6,6 +6,8 @@ export interface Flags {
   readonly host: string
   /** `null` for a database in memory. */
   readonly dataDir: string | null
+  /** Folder of prepared databases; `null` for the one in `node_modules`. Only from the environment. */
+  readonly cacheDir: string | null
   readonly seeds: ReadonlyArray<string>
   readonly secret: string | null
   readonly sqlToken: string | null
@@ -32,6 +34,8 @@ export const help = `espalier dev-server: answers as Electric does, on an embedd
   --allow-delete           allow DELETE /v1/shape
   --json                   log as JSON lines on stderr
   --help                   print this
+
+New databases are unpacked from a prepared one, kept in node_modules/.cache/espalier-dev-server (ESPALIER_CACHE_DIR moves it).
 `
 
 /** The command line, or the sentence that says what is wrong with it. */
@@ -51,7 +55,7 @@ const valued = [
 ]
 const switches = ["--allow-delete", "--json", "--help"]
 
-/** `env` supplies the SQL token where no flag does. */
+/** `env` supplies the SQL token where no flag does, and the cache folder. */
 export const readFlags = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>,
@@ -98,6 +102,7 @@ const readValues = (
       port: Number(port),
       host: last("--host") ?? "127.0.0.1",
       dataDir: last("--data-dir"),
+      cacheDir: env["ESPALIER_CACHE_DIR"] || null,
       seeds: values.get("--seed") ?? [],
       secret: last("--secret"),
       sqlToken: last("--sql-token") ?? (env["ESPALIER_SQL_TOKEN"] || null),

@@ -2,14 +2,15 @@
  * The `dev-server` command as one scoped Effect: lock, database, seeds, server, ready line. Prints one JSON line on stdout
  * when it can serve and says on stderr that it is for development. Everything is released in reverse order at the end.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import type { PGlite } from "@electric-sql/pglite"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { fromPGlite } from "../db/Database.ts"
+import { defaultFolder, discard, pgliteVersion, prepare } from "../db/preparedDirectory.ts"
 import { make } from "../DevServer.ts"
 import * as DataDirLock from "./DataDirLock.ts"
 import type { Flags } from "./flags.ts"
@@ -35,7 +36,7 @@ export const run = (
     yield* probePort(flags)
     const dataDir = flags.dataDir === null ? null : resolve(flags.dataDir)
     if (dataDir !== null) yield* DataDirLock.acquire(dataDir)
-    const db = yield* open(dataDir)
+    const db = yield* open(dataDir, flags.cacheDir)
     yield* seed(db, seeds)
     const server = yield* make({
       db,
@@ -96,23 +97,47 @@ const readSeeds = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Se
     }),
   )
 
-const open = (dataDir: string | null): Effect.Effect<PGlite, StartError, Scope.Scope> =>
+const open = (
+  dataDir: string | null,
+  cacheFolder: string | null,
+): Effect.Effect<PGlite, StartError, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.tryPromise({
-      try: async () => {
-        const { PGlite } = await import("@electric-sql/pglite")
-        return await PGlite.create({
-          ...(dataDir === null ? {} : { dataDir }),
-          startParams: [...PGlite.defaultStartParams, ...startParams],
-        })
-      },
-      catch: (error) =>
-        new StartError({
-          message: `The database ${dataDir ?? "in memory"} cannot be opened: ${messageOf(error)}`,
-        }),
-    }),
+    Effect.gen(function* () {
+      const isNew = dataDir === null || !existsSync(join(dataDir, "PG_VERSION"))
+      const fresh: OpenOptions = dataDir === null ? {} : { dataDir }
+      if (!isNew) return yield* create(fresh)
+      const options = {
+        folder: cacheFolder ?? defaultFolder(),
+        version: pgliteVersion(),
+        create: () => createPGlite({}),
+      }
+      const { data, problem } = yield* Effect.promise(() => prepare(options))
+      if (problem !== null) yield* Effect.logWarning(problem)
+      if (data === null) return yield* create(fresh)
+      return yield* create({ ...fresh, loadDataDir: data }).pipe(
+        Effect.tapError(() => Effect.promise(() => discard(options))),
+      )
+    }).pipe(
+      Effect.mapError(
+        (error) =>
+          new StartError({ message: `The database ${dataDir ?? "in memory"} cannot be opened: ${error}` }),
+      ),
+    ),
     (db) => Effect.promise(() => db.close()),
   )
+
+interface OpenOptions {
+  readonly dataDir?: string
+  readonly loadDataDir?: Blob
+}
+
+const createPGlite = async (options: OpenOptions): Promise<PGlite> => {
+  const { PGlite } = await import("@electric-sql/pglite")
+  return await PGlite.create({ ...options, startParams: [...PGlite.defaultStartParams, ...startParams] })
+}
+
+const create = (options: OpenOptions): Effect.Effect<PGlite, string> =>
+  Effect.tryPromise({ try: () => createPGlite(options), catch: messageOf })
 
 /** Runs the seeds where the database holds no table of the user, all in one transaction. */
 const seed = (db: PGlite, seeds: ReadonlyArray<SeedFile>): Effect.Effect<void, StartError> => {

@@ -2,6 +2,7 @@
  * The HTTP face of a dev-server: routes, secret, methods. Shape requests go to `shapeRoute.ts`, SQL to `sqlRoute.ts`.
  */
 import { Header, Param } from "@espalier/engine/wire"
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -10,10 +11,11 @@ import { DefinitionError } from "../where/WhereError.ts"
 import { type Query, parseQuery } from "./query.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
-import { readShapeRequest } from "./shapeRequest.ts"
+import { type FieldErrors, readShapeRequest } from "./shapeRequest.ts"
 import type { ShapeRouteOptions } from "./serving.ts"
 import { serveShape } from "./shapeRoute.ts"
 import { serveSql } from "./sqlRoute.ts"
+import { type BodyReading, subsetOfBody, subsetOfQuery } from "./subsetRequest.ts"
 
 /** What the app works with. */
 export interface AppOptions extends ShapeRouteOptions {
@@ -54,7 +56,7 @@ export const makeApp = (
     }
     if (route !== "/v1/shape") return respond.notFound(exchange)
     // The HTTP server runs handlers uninterruptibly unless told otherwise; a client that goes away must end its wait.
-    return yield* Effect.interruptible(serveShapePath(options, exchange, parseQuery(search)))
+    return yield* Effect.interruptible(serveShapePath(options, exchange, parseQuery(search), request))
   })
 
 const splitOnce = (text: string, separator: string): readonly [string, string] => {
@@ -80,7 +82,12 @@ const decode = (part: string): string => {
   }
 }
 
-const serveShapePath = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> => {
+const serveShapePath = (
+  options: AppOptions,
+  exchange: Exchange,
+  query: Query,
+  request: HttpServerRequest.HttpServerRequest,
+): Effect.Effect<Answer> => {
   if (exchange.method === "OPTIONS") return Effect.succeed(respond.preflight(exchange))
   if (!["GET", "HEAD", "POST", "DELETE"].includes(exchange.method))
     return Effect.succeed(respond.notFound(exchange))
@@ -88,24 +95,40 @@ const serveShapePath = (options: AppOptions, exchange: Exchange, query: Query): 
     return Effect.succeed(respond.failure(exchange, 401, { message: "Unauthorized - Invalid API secret" }))
   }
   if (exchange.method === "DELETE") return deleteShape(options, exchange, query)
-  const unsupported = findUnsupported(exchange, query)
-  if (unsupported !== null) return Effect.succeed(respond.invalid(exchange, unsupported))
-  const reading = readShapeRequest(query)
-  return reading.request === undefined
-    ? Effect.succeed(respond.invalid(exchange, reading.errors))
-    : serveShape(options, exchange, reading.request)
+  return serveRequest(options, exchange, query, request)
 }
 
-/** Parts of the protocol this version does not speak; refused by name rather than half answered. */
-const findUnsupported = (
+/** Serves GET, HEAD and POST; the body of a POST may only add a subset. */
+const serveRequest = Effect.fnUntraced(function* (
+  options: AppOptions,
   exchange: Exchange,
   query: Query,
-): Readonly<Record<string, ReadonlyArray<string>>> | null => {
-  const message = ["is not supported by the development server"]
-  if (exchange.method === "POST") return { method: message }
-  if ([...query.keys()].some((name) => name.startsWith(Param.subsetPrefix))) return { subset: message }
-  return null
-}
+  request: HttpServerRequest.HttpServerRequest,
+) {
+  const body: BodyReading | null = exchange.method === "POST" ? yield* readBody(request) : {}
+  if (body === null) return respond.failure(exchange, 413, { error: "Request body is too large" })
+  if (body.error !== undefined) return respond.failure(exchange, 400, { error: body.error })
+  if (body.refused !== undefined) {
+    const refused = body.refused.map((key) => [key, ["is not allowed in the body"]])
+    return respond.invalid(exchange, Object.fromEntries(refused) as FieldErrors)
+  }
+  if (body.isInvalid === true) return respond.invalid(exchange, { subset: ["is invalid"] })
+  const reading = readShapeRequest(query, body.subset ?? subsetOfQuery(query))
+  return reading.request === undefined
+    ? respond.invalid(exchange, reading.errors)
+    : yield* serveShape(options, exchange, reading.request)
+})
+
+/** As much as Electric's reader takes; a subset needs a thousandth of it. */
+const maxBody = ByteSize.megabytes(8)
+
+/** `null` for a body that is too large or cut off. */
+const readBody = (request: HttpServerRequest.HttpServerRequest) =>
+  request.text.pipe(
+    Effect.map(subsetOfBody),
+    Effect.provideService(HttpServerRequest.MaxBodySize, maxBody),
+    Effect.catch(() => Effect.succeed(null)),
+  )
 
 const deleteShape = (options: AppOptions, exchange: Exchange, query: Query): Effect.Effect<Answer> =>
   Effect.gen(function* () {

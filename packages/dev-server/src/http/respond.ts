@@ -44,6 +44,7 @@ export const cacheControl = {
   start: "public, max-age=604800, s-maxage=3600, stale-while-revalidate=2629746",
   catchUp: "public, max-age=60, stale-while-revalidate=300",
   live: "public, max-age=5, stale-while-revalidate=5",
+  subset: "no-cache",
   none: "no-store",
   health: "no-cache, no-store, must-revalidate",
 } as const

@@ -5,7 +5,9 @@
 import { Param } from "@espalier/engine/wire"
 import type { DefinitionRequest } from "../shapes/Definition.ts"
 import { type Offset, parseOffset } from "../shapes/offset.ts"
+import type { SubsetRequest } from "../shapes/subset.ts"
 import type { Query } from "./query.ts"
+import { type RawSubset, readSubset, type SubsetErrors } from "./subsetRequest.ts"
 
 /** A well-formed request. */
 export interface ShapeRequest {
@@ -15,10 +17,12 @@ export interface ShapeRequest {
   readonly isSse: boolean
   readonly cursor: string | null
   readonly definition: DefinitionRequest
+  /** Present for requests of a subset. */
+  readonly subset: SubsetRequest | null
 }
 
 /** The `errors` of a 400. */
-export type FieldErrors = Readonly<Record<string, ReadonlyArray<string>>>
+export type FieldErrors = Readonly<Record<string, ReadonlyArray<string> | SubsetErrors>>
 
 /** Outcome of reading a request. */
 export type Reading =
@@ -32,18 +36,23 @@ const scalars = [
   Param.cursor,
   Param.where,
   Param.columns,
+  Param.queryableColumns,
   Param.replica,
   Param.log,
 ]
 
-/** Reads and validates. */
-export const readShapeRequest = (query: Query): Reading => {
+/** Reads and validates. `rawSubset` is the subset of the query or the body. */
+export const readShapeRequest = (query: Query, rawSubset: RawSubset | null = null): Reading => {
   const text = (name: string): string | null => {
     const value = query.get(name)
     return typeof value === "string" && value.trim() !== "" ? value : null
   }
-  const typeErrors = readTypeErrors(query, text)
-  if (typeErrors !== null) return { errors: typeErrors }
+  const subset = rawSubset === null ? null : readSubset(rawSubset)
+  const typeErrors = {
+    ...readTypeErrors(query, text),
+    ...(subset?.errors === undefined ? {} : { subset: subset.errors }),
+  }
+  if (Object.keys(typeErrors).length > 0) return { errors: typeErrors }
   const offset = parseOffset(text(Param.offset) ?? "")
   if (offset === null) return failed(Param.offset, "has invalid format")
   const isReal = offset !== "now" && offset.tx >= 0
@@ -67,11 +76,13 @@ export const readShapeRequest = (query: Query): Reading => {
       isLive,
       isSse,
       cursor: text(Param.cursor),
+      subset: subset?.subset ?? null,
       definition: {
         table,
         where,
         params,
-        columns: text(Param.columns) ?? text(Param.queryableColumns),
+        columns: text(Param.columns),
+        queryable: text(Param.queryableColumns),
         replica: text(Param.replica) === "full" ? "full" : "default",
         log: text(Param.log) === "changes_only" ? "changes_only" : "full",
       },
@@ -81,7 +92,7 @@ export const readShapeRequest = (query: Query): Reading => {
 
 const failed = (field: string, message: string): Reading => ({ errors: { [field]: [message] } })
 
-const readTypeErrors = (query: Query, text: (name: string) => string | null): FieldErrors | null => {
+const readTypeErrors = (query: Query, text: (name: string) => string | null): FieldErrors => {
   const errors: Record<string, ReadonlyArray<string>> = {}
   for (const name of scalars) if (typeof query.get(name) === "object") errors[name] = ["is invalid"]
   const params = query.get(Param.params)
@@ -93,7 +104,7 @@ const readTypeErrors = (query: Query, text: (name: string) => string | null): Fi
   if (log !== null && log !== "full" && log !== "changes_only") errors[Param.log] = ["is invalid"]
   if (errors[Param.offset] === undefined && text(Param.offset) === null)
     errors[Param.offset] = ["can't be blank"]
-  return Object.keys(errors).length > 0 ? errors : null
+  return errors
 }
 
 const hasBadKey = (params: ReadonlyMap<string, string>): boolean =>

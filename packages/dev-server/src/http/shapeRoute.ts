@@ -9,8 +9,10 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { SqlFailure } from "../db/Database.ts"
 import { beforeAll, compareOffsets, formatOffset, type Offset } from "../shapes/offset.ts"
 import { upToDate } from "../shapes/messages.ts"
+import type { Definition } from "../shapes/Definition.ts"
 import type { Shape } from "../shapes/Shape.ts"
 import { etagOf, type Slice, toBody } from "../shapes/ShapeLog.ts"
+import { SubsetError, type SubsetRequest } from "../shapes/subset.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
@@ -49,12 +51,16 @@ export const serveShape = (
     const shape = known ?? (yield* attempt(() => engine.shapeFor(request.definition)))
     shape.lastUsedAt = yield* Clock.currentTimeMillis
     const serving: Serving = { options, exchange, request, shape, schema: schemaHeader(definition) }
+    if (request.subset !== null) return yield* serveSubset(serving, definition, request.subset)
     if (request.offset === "now") return yield* serveNow(serving)
     if (request.offset.tx < 0) return serveSlice(serving, shape.log.after(beforeAll))
     return yield* serveLog(serving, request.offset)
   }).pipe(Effect.catch((error) => failed(exchange, error)))
 
 const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
+  if (error instanceof SubsetError) {
+    return Effect.succeed(respond.invalid(exchange, { subset: { [error.field]: error.said } }))
+  }
   if (error instanceof DefinitionError) {
     return Effect.succeed(respond.invalid(exchange, { [error.field]: [error.message] }))
   }
@@ -100,6 +106,24 @@ const closing = (exchange: Exchange): Answer =>
     { message: "The development server is stopping" },
     { [Header.retryAfter]: "1", [Header.internalKnownError]: "true", connection: "close" },
   )
+
+/** The offset is the one a log answer to this request would end with: the client goes on from it. */
+const serveSubset = Effect.fnUntraced(function* (
+  { options, exchange, request, shape, schema }: Serving,
+  definition: Definition,
+  subset: SubsetRequest,
+) {
+  const answer = yield* attempt(() => options.engine.readSubset(shape, definition, subset))
+  if (answer === null) return respond.mustRefetch(exchange, null)
+  const offset = request.offset === "now" ? shape.log.end : shape.log.after(request.offset).offset
+  const metadata = { ...answer.visibility, snapshot_mark: answer.mark, database_lsn: String(answer.lsn) }
+  return respond.json(exchange, 200, JSON.stringify({ metadata, data: answer.rows }), {
+    ...shapeHeaders(shape, offset),
+    [Header.cacheControl]: respond.cacheControl.subset,
+    [Header.snapshot]: "true",
+    [Header.schema]: schema,
+  })
+})
 
 const serveNow = Effect.fnUntraced(function* ({ options, exchange, shape, schema }: Serving) {
   const unique = String(yield* Clock.currentTimeNanos)

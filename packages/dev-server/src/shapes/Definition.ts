@@ -4,6 +4,7 @@
  * when the definition is bad.
  */
 import { createHash } from "node:crypto"
+import { Param } from "@espalier/engine/wire"
 import type { Sql } from "../db/Database.ts"
 import { type Column, findTable, type Table } from "../db/catalog.ts"
 import { parseIdentifier, splitOutsideQuotes } from "../db/identifier.ts"
@@ -18,6 +19,8 @@ export interface DefinitionRequest {
   readonly where: string | null
   readonly params: ReadonlyMap<number, string>
   readonly columns: string | null
+  /** Columns that subsets and `columns` may name; the selected ones where `columns` is absent. Absent in older data. */
+  readonly queryable?: string | null
   readonly replica: "default" | "full"
   readonly log: "full" | "changes_only"
 }
@@ -31,6 +34,8 @@ export interface Definition {
   readonly normalForm: NormalForm | null
   /** Selected columns, in table order. */
   readonly columns: ReadonlyArray<Column>
+  /** Columns a subset's condition and order may name. */
+  readonly queryable: ReadonlyArray<Column>
   readonly hasAllColumns: boolean
   readonly replica: "default" | "full"
   readonly log: "full" | "changes_only"
@@ -69,12 +74,17 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
       "is a partition; the development server serves partitioned tables by their root only",
     )
   }
-  const columns = selectColumns(table, request.columns)
+  const list = request.queryable ?? null
+  const queryable = list === null ? table.columns : selectColumns(table, list, Param.queryableColumns)
+  const columns =
+    request.columns === null && list !== null ? queryable : selectColumns(table, request.columns, "columns")
+  if (list !== null) refuseOutside(columns, queryable)
   const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)
+  const hasAllColumns = request.columns === null && list === null
   const identity = JSON.stringify([
     table.signature,
     analysis?.sql ?? null,
-    request.columns === null ? null : columns.map((column) => column.name),
+    hasAllColumns ? null : columns.map((column) => column.name),
     request.replica,
     request.log,
     analysis?.tables.map((inner) => inner.oid) ?? [],
@@ -84,7 +94,8 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
     where: analysis?.sql ?? null,
     normalForm: analysis?.normalForm ?? null,
     columns,
-    hasAllColumns: request.columns === null,
+    queryable,
+    hasAllColumns,
     replica: request.replica,
     log: request.log,
     innerTables: analysis?.tables ?? [],
@@ -93,17 +104,27 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   }
 }
 
-const selectColumns = (table: Table, text: string | null): ReadonlyArray<Column> => {
+/** `columns` may only name what `queryable_columns` allows. */
+const refuseOutside = (columns: ReadonlyArray<Column>, queryable: ReadonlyArray<Column>): void => {
+  const outside = columns.filter((column) => !queryable.includes(column)).map((column) => column.name)
+  if (outside.length === 0) return
+  throw new DefinitionError(
+    "columns",
+    `The following columns are not in queryable_columns: ${outside.join(", ")}`,
+  )
+}
+
+const selectColumns = (table: Table, text: string | null, field: string): ReadonlyArray<Column> => {
   if (text === null) return refuseGenerated(table.columns)
   const names = splitOutsideQuotes(text, ",").map((part) => {
     const parsed = parseIdentifier(part)
-    if (parsed.error !== undefined) throw new DefinitionError("columns", parsed.error)
+    if (parsed.error !== undefined) throw new DefinitionError(field, parsed.error)
     return parsed.name
   })
   const missingKey = table.keyColumns.filter((name) => !names.includes(name))
   if (missingKey.length > 0) {
     throw new DefinitionError(
-      "columns",
+      field,
       `The list of columns must include all primary key columns, missing: ${missingKey.join(", ")}`,
     )
   }
@@ -111,7 +132,7 @@ const selectColumns = (table: Table, text: string | null): ReadonlyArray<Column>
   const repeated = names.filter((name, index) => names.indexOf(name) !== index)
   if (unknown.length + repeated.length > 0) {
     const wrong = [...unknown, ...repeated].join(", ")
-    throw new DefinitionError("columns", `The following columns are not found on the table: ${wrong}`)
+    throw new DefinitionError(field, `The following columns are not found on the table: ${wrong}`)
   }
   return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
 }

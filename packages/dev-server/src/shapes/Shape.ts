@@ -29,6 +29,13 @@ export interface Shape {
   lastUsedAt: number
 }
 
+/** Lets everybody go who waits on a shape. */
+export const wake = (shape: Shape): void => {
+  const waiters = [...shape.waiters]
+  shape.waiters.clear()
+  for (const waiter of waiters) waiter()
+}
+
 /** The expressions Postgres evaluates per row for a shape. */
 export interface RowExpressions {
   /** By position: the truth of a plain literal; `null` for a subquery. A shape without subqueries has one or none. */

@@ -9,9 +9,10 @@ import type { Clock } from "./Clock.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import type { Shape } from "./Shape.ts"
+import { type Shape, wake } from "./Shape.ts"
 import { ShapeLog } from "./ShapeLog.ts"
-import { redefine, takeSnapshot } from "./snapshot.ts"
+import { redefineAll, takeSnapshot } from "./snapshot.ts"
+import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
 
 /** What an engine is made of. */
 export interface EngineOptions {
@@ -144,6 +145,19 @@ export class ShapeEngine {
     return this.existing(definition) ?? this.#queue.run(() => this.#create(request))
   }
 
+  /** Reads a subset of a shape as {@link subsetRound} does; `null` where the shape turned out to be void. @throws SubsetError */
+  readSubset(shape: Shape, definition: Definition, request: SubsetRequest): Promise<SubsetAnswer | null> {
+    return this.#queue.run(async () => {
+      const round = { shapes: [...this.#byHandle.values()], shape, definition, request }
+      const { drained, subset, error } = await this.#options.db.transaction((sql) =>
+        subsetRound(sql, this.#context, round),
+      )
+      this.#apply(drained)
+      if (error !== undefined) throw error
+      return subset === undefined ? null : { ...subset, lsn: this.#lastLsn }
+    })
+  }
+
   /** Makes a shape's handle void: whoever waits on it is answered. */
   rotate(shape: Shape): Promise<void> {
     return this.#queue.run(async () => {
@@ -259,13 +273,7 @@ export class ShapeEngine {
   /** Takes up shapes whose definition still means the same; the others' handles are void. */
   async #takeUp(stored: ReadonlyArray<StoredShape>): Promise<void> {
     await this.#options.db.transaction(async (sql) => {
-      const current: Array<readonly [StoredShape, Definition]> = []
-      const gone: Array<string> = []
-      for (const shape of stored) {
-        const definition = await redefine(sql, shape)
-        if (definition === null) gone.push(shape.handle)
-        else current.push([shape, definition])
-      }
+      const { current, gone } = await redefineAll(sql, stored)
       await this.#options.store.drop(sql, gone)
       for (const [shape, definition] of current) {
         // Behind every marker that clients of the last life may come back with.
@@ -288,10 +296,4 @@ export class ShapeEngine {
     )
     for (const shape of leaving) this.#void(shape)
   }
-}
-
-const wake = (shape: Shape): void => {
-  const waiters = [...shape.waiters]
-  shape.waiters.clear()
-  for (const waiter of waiters) waiter()
 }

@@ -55,12 +55,13 @@ const isKey =
   (name: string): boolean =>
     definition.table.keyColumns.includes(name)
 
-/** A row of a snapshot, or one that moved in. */
+/** A row of a snapshot, one that moved in, or one of a subset, which carries the subset's `mark`. */
 export const snapshotRow = (
   definition: Definition,
   row: Row,
   membership: Membership | null,
   isMoveIn: boolean,
+  mark?: number,
 ): object => ({
   key: keyOf(definition, row),
   value: select(definition, row, all),
@@ -69,6 +70,7 @@ export const snapshotRow = (
     relation: relationOf(definition),
     ...membershipHeaders(membership),
     ...(isMoveIn ? { is_move_in: true } : {}),
+    ...(mark === undefined ? {} : { snapshot_mark: mark }),
   },
 })
 

@@ -52,11 +52,12 @@ export interface ReadRow {
   readonly values: ReadonlyArray<Text>
 }
 
-/** Reads the rows of a shape as they are now. `restriction` narrows them further. */
+/** Reads the rows of a shape as they are now. `restriction` narrows them further; `tail` is SQL of order and limit. */
 export const readRows = async (
   sql: Sql,
   definition: Definition,
   restriction: { readonly sql: string; readonly params: ReadonlyArray<string> } | null,
+  tail = "",
 ): Promise<ReadonlyArray<ReadRow>> => {
   const expressions = flatExpressions(rowExpressions(definition))
   const conditions = [
@@ -65,7 +66,7 @@ export const readRows = async (
   ]
   const where = conditions.length > 0 ? ` where ${conditions.join(" and ")}` : ""
   const rows = await sql.rows(
-    `select ${['"espalier:row"::text', ...expressions].join(", ")} from ${definition.table.sqlName} as "espalier:row"${where}`,
+    `select ${['"espalier:row"::text', ...expressions].join(", ")} from ${definition.table.sqlName} as "espalier:row"${where}${tail}`,
     restriction?.params ?? [],
   )
   return rows.map(([literal, ...values]) => ({ row: toRow(definition.table, literal ?? "()"), values }))

@@ -41,7 +41,7 @@ export const takeSnapshot = async (
 }
 
 /** The definition of a remembered shape, or `null` when it no longer means what it meant: its handle is void then. */
-export const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition | null> => {
+const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition | null> => {
   await sql.exec("savepoint espalier_redefine")
   try {
     const definition = await define(sql, shape.request)
@@ -52,4 +52,22 @@ export const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition
     await sql.exec("rollback to savepoint espalier_redefine; release savepoint espalier_redefine")
     return null
   }
+}
+
+/** Which remembered shapes still mean the same, and the handles of the others. */
+export const redefineAll = async (
+  sql: Sql,
+  stored: ReadonlyArray<StoredShape>,
+): Promise<{
+  readonly current: ReadonlyArray<readonly [StoredShape, Definition]>
+  readonly gone: ReadonlyArray<string>
+}> => {
+  const current: Array<readonly [StoredShape, Definition]> = []
+  const gone: Array<string> = []
+  for (const shape of stored) {
+    const definition = await redefine(sql, shape)
+    if (definition === null) gone.push(shape.handle)
+    else current.push([shape, definition])
+  }
+  return { current, gone }
 }

@@ -5,8 +5,9 @@ export class DefinitionError extends Error {
   readonly _tag = "DefinitionError"
   /** The field of `errors` in the answer. */
   readonly field: string
-  constructor(field: string, message: string) {
-    super(message)
+  /** `cause`: what Postgres said, where it was Postgres. */
+  constructor(field: string, message: string, cause?: unknown) {
+    super(message, { cause })
     this.name = "DefinitionError"
     this.field = field
   }

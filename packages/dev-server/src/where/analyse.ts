@@ -38,8 +38,12 @@ export const analyse = async (
   table: Table,
   where: string,
   params: ReadonlyMap<number, string>,
+  allowSubqueries = true,
 ): Promise<Analysis> => {
   const root = await parseClause(where)
+  if (!allowSubqueries && findAll(root, "SubLink").length > 0) {
+    throw whereError("Subqueries are not allowed in subsets")
+  }
   const tables = await findTables(sql, root)
   const location = new Map<number, unknown>()
   const walk = (parameter: (number: number) => string): Condition =>
@@ -187,7 +191,8 @@ const translate = (error: SqlFailure, location: unknown): DefinitionError => {
   const value = /^invalid input (?:syntax|value) for (?:type|enum) (.+?): "(.*)"$/su.exec(error.message)
   if (value !== null) {
     const type = String(value[1])
-    return whereErrorAt(location, `invalid syntax for type ${typeWords[type] ?? type}: ${value[2]}`)
+    const words = `invalid syntax for type ${typeWords[type] ?? type}: ${value[2]}`
+    return new DefinitionError("where", whereErrorAt(location, words).message, error)
   }
   if (error.sqlstate === "42883" && error.message.startsWith("operator")) {
     return whereErrorAt(location, "Could not select an operator overload")
