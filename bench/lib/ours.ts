@@ -21,6 +21,7 @@ export const wideInstance = (key: string, company: string): Instance => ({
   node: "members",
   table: wideTable,
   bindings: { company_id: company },
+  clientParams: {},
   definition: {
     table: wideTable,
     where: `"company_id" = $1`,

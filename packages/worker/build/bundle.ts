@@ -23,7 +23,7 @@ export const budgets = {
   /** The whole worker script. */
   workerGzip: 275_000,
   /** What the worker carries beside PGlite and pglite-sync: engine, adapters, Electric's client, Effect. */
-  workerBesidePgliteGzip: 118_000,
+  workerBesidePgliteGzip: 122_000,
   /** The page half beside PGlite's worker client and live extension. */
   pageGzip: 12_000,
 } as const
