@@ -106,6 +106,12 @@ export const transition = (state: InstanceState, event: InstanceEvent): Transiti
       if (event._tag === "Resumed")
         return to(state.previous, ...(isActive(state.previous) ? (["Start"] as const) : []))
       if (event._tag === "Undesired") return to(null)
+      if (event._tag === "RetryAsked") {
+        const previous = transition(state.previous, event).state
+        return previous === state.previous
+          ? unchanged(state)
+          : to({ ...state, previous: previous as Pausable })
+      }
       if (event._tag === "SpecChanged")
         return to({ ...state, previous: pending({ checkpoint: null, refetch: event.held }) })
       return unchanged(state)

@@ -17,10 +17,14 @@ import {
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
 import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
+import { holdForStorage } from "./Pauses.ts"
 import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
 import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
+
+/** A second unknown row within this time is paced as a failure. */
+const refetchWindowMillis = 60_000
 
 interface Ready {
   readonly record: InstanceRecord
@@ -106,8 +110,14 @@ const refuse = Effect.fnUntraced(function* (
   if (outcome.kind === "unknown-row" && record.state?._tag !== "Refetching") {
     world.journal.add(now, record.key, "unknown-row", outcome.message)
     send(world, record, { _tag: "MustRefetch" }, now)
-    restart(world, record)
-    return
+    const again = now - record.refetchedAt < refetchWindowMillis
+    record.refetches = again ? record.refetches + 1 : 0
+    record.refetchedAt = now
+    if (!again) return restart(world, record)
+    // A server whose log and snapshot never agree would be asked for the whole shape without end.
+    const message = `${outcome.message}, also after a refetch`
+    const reason = new ProtocolViolation({ message })
+    return fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
   const reason = new RowRejected({ table: outcome.table, message: outcome.message })
   fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
@@ -119,6 +129,7 @@ const failAll = Effect.fnUntraced(function* (
   error: StoreError,
   now: number,
 ) {
+  if (error.kind === "quota") holdForStorage(world, now)
   for (const { record } of ready) {
     const reason =
       error.kind === "quota"

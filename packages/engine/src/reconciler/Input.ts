@@ -26,5 +26,7 @@ export type Input =
   | { readonly _tag: "Retry"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
   | { readonly _tag: "Refetch"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
   | { readonly _tag: "Wipe"; readonly done: Deferred.Deferred<void, StoreError> }
+  /** There are new credentials, or somebody asked to try the old ones again. */
+  | { readonly _tag: "Credentials" }
   /** Nothing happened but time. */
   | { readonly _tag: "Wake" }

@@ -71,6 +71,17 @@ export interface InstanceRecord {
   bytes: number
   requests: number
   slot: boolean
+  /** When its run last said anything, epoch milliseconds. */
+  heardAt: number
+  /** Refetches in a row for rows the store did not know, and when the last one was. */
+  refetches: number
+  refetchedAt: number
+  /** Somebody looks at it, or at something below it: it is served before others. */
+  preferred: boolean
+  /** Owners that are preferred because it is. */
+  preferredFor: ReadonlyArray<InstanceKey>
+  /** Preferred instances below it. */
+  preferredBelow: number
   statusCache: InstanceStatus | null
 }
 
@@ -100,11 +111,24 @@ export interface World {
   readonly stops: Set<InstanceRecord>
   /** Held instances whose rows go in the next collection. */
   readonly collects: Set<InstanceKey>
+  /** Records that went while preferred: their source and owners are still to be told. */
+  readonly dropped: Set<InstanceRecord>
   /** Number of the newest run; never reused, also when a key is forgotten and demanded again. */
   lastRun: number
   /** Network failures since the last answer of any kind; the evidence for "offline". */
   networkFailures: number
+  /** Failures of the origin (no answer, or an overloaded one) since the last good answer. */
+  originFailures: number
   hostOnline: boolean
+  /** The host shows the app to nobody, and since when; null when it does, or once that has become a pause. */
+  hostVisible: boolean
+  hiddenSince: number | null
+  /** Since when the full disk holds everything. */
+  storageSince: number | null
+  /** When runs that say nothing were last looked for; also moved by a clock jump. */
+  watchedAt: number
+  /** Somebody retried what was halted for its credentials. */
+  reopenCredentials: boolean
   ready: boolean
   closed: boolean
   statusDirty: boolean
@@ -129,9 +153,16 @@ export const makeWorld = (
   discards: new Set(),
   stops: new Set(),
   collects: new Set(),
+  dropped: new Set(),
   lastRun: 0,
   networkFailures: 0,
+  originFailures: 0,
   hostOnline: true,
+  hostVisible: true,
+  hiddenSince: null,
+  storageSince: null,
+  watchedAt: 0,
+  reopenCredentials: false,
   ready: false,
   closed: false,
   statusDirty: true,
@@ -169,6 +200,12 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   bytes: 0,
   requests: 0,
   slot: false,
+  heardAt: now,
+  refetches: 0,
+  refetchedAt: Number.NEGATIVE_INFINITY,
+  preferred: false,
+  preferredFor: [],
+  preferredBelow: 0,
   statusCache: null,
 })
 

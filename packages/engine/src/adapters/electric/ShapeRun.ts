@@ -49,6 +49,7 @@ export const startRun = (
     const mailbox = new Mailbox()
     const setUp = Effect.gen(function* () {
       const lane = yield* options.requests.slots.lane({
+        key: options.key,
         priority: options.priority,
         onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
       })

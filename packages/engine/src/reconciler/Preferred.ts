@@ -1,0 +1,42 @@
+/**
+ * Which instances are served before others: those somebody looks at, and the owners they hang on, since nothing below an owner
+ * commits before it. Kept by counting along `demandedBy`, so that a lease costs its own path and not the graph. Synchronous, over the
+ * records that need attention.
+ */
+import { leasesOn } from "./Desired.ts"
+import { type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
+
+/** Tells a source about one instance. */
+export type Prefer = (key: string, leased: boolean) => void
+
+const change = (world: World, record: InstanceRecord, wanted: boolean, prefer: Prefer): void => {
+  const owners = wanted ? [...record.demandedBy] : []
+  const before = record.preferredFor
+  if (
+    wanted === record.preferred &&
+    owners.length === before.length &&
+    owners.every((key) => before.includes(key))
+  )
+    return
+  for (const key of new Set([...owners, ...before])) {
+    const owner = world.records.get(key)
+    const step = Number(owners.includes(key)) - Number(before.includes(key))
+    if (owner === undefined || step === 0) continue
+    owner.preferredBelow += step
+    touch(world, owner)
+  }
+  record.preferredFor = owners
+  if (wanted === record.preferred) return
+  record.preferred = wanted
+  prefer(record.key, wanted)
+}
+
+/** Brings the preference of every record that needs attention up to date; owners it touches are seen in the same pass. */
+export const preferLeased = (world: World, prefer: Prefer): void => {
+  for (const record of world.dropped) change(world, record, false, prefer)
+  world.dropped.clear()
+  for (const record of world.attention) {
+    const looked = record.preferredBelow > 0 || leasesOn(world, record) > 0
+    change(world, record, world.hostVisible && isDemanded(record) && looked, prefer)
+  }
+}
