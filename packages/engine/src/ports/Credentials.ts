@@ -141,18 +141,12 @@ export const makeCredentials = (
           if (reason._tag === "Unauthorised") state.refused = reason
         }),
       ),
-      Effect.ensuring(
-        Effect.sync(() => {
-          state.flight = null
-        }),
-      ),
     )
+    const underWay = (): boolean => state.flight !== null && state.flight.pollUnsafe() === undefined
     const refreshOnce = Effect.suspend(() => {
-      const flight = state.flight
-      if (flight !== null) return Fiber.join(flight)
+      if (state.flight !== null && underWay()) return Fiber.join(state.flight)
       return Effect.flatMap(Effect.forkIn(refreshing, scope), (fiber) => {
-        // A refresh that needed no time is over already.
-        if (fiber.pollUnsafe() === undefined) state.flight = fiber
+        state.flight = fiber
         return Fiber.join(fiber)
       })
     })
@@ -160,7 +154,7 @@ export const makeCredentials = (
       state.issued.issue === 0 && options.initial === undefined && options.refresh !== undefined
     const current: CredentialsShape["current"] = Effect.suspend(() => {
       if (state.refused !== null) return Effect.fail(state.refused)
-      if (state.flight === null && !needsFirst()) return Effect.succeed(state.issued)
+      if (!underWay() && !needsFirst()) return Effect.succeed(state.issued)
       return Effect.andThen(
         refreshOnce,
         Effect.sync(() => state.issued),
