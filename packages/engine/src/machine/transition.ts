@@ -37,7 +37,9 @@ const admitted = (state: Pending): Active => {
 
 const failed = (state: Active, event: Extract<InstanceEvent, { readonly _tag: "Failed" }>): Transition => {
   const attempt = state.attempt + 1
-  const returnTo: Returnable = { ...returnable(state), attempt }
+  const returnTo: Returnable = event.revoked
+    ? { _tag: "Initial", attempt }
+    : { ...returnable(state), attempt }
   const commands: ReadonlyArray<Command> = state._tag === "Refetching" ? ["Stop", "DiscardStage"] : ["Stop"]
   const next: Backoff | Halted = !event.terminal
     ? { _tag: "Backoff", attempt, retryAt: event.retryAt, error: event.error, returnTo }

@@ -6,27 +6,31 @@ import { Network, ShapeError } from "../protocol/ShapeError.ts"
 import { fail } from "./Steps.ts"
 import { isRunning, type World } from "./World.ts"
 
-/** Both clocks in milliseconds, and when the loop meant to look at them next. */
+/** Both clocks in milliseconds. */
 export interface ClockReading {
   readonly wall: number
   readonly monotonic: number
-  readonly at: number | null
 }
 
 /**
- * By how many milliseconds the wall clock is off: against the monotonic clock, or, where that one runs on during sleep, against when
- * the loop meant to wake. 0 when within `limit`.
+ * By how many milliseconds the wall clock is off: against the monotonic clock, or, where that one runs on during sleep, against
+ * `wakeAt`, when the loop meant to wake. 0 when within `limit`.
  */
-export const clockJump = (before: ClockReading, now: Omit<ClockReading, "at">, limit: number): number => {
+export const clockJump = (
+  before: ClockReading,
+  now: ClockReading,
+  wakeAt: number | null,
+  limit: number,
+): number => {
   const drift = now.wall - before.wall - (now.monotonic - before.monotonic)
   if (Math.abs(drift) > limit) return Math.round(drift)
-  const late = before.at === null ? 0 : now.wall - before.at
+  const late = wakeAt === null ? 0 : now.wall - wakeAt
   return late > limit ? late : 0
 }
 
-/** When the clocks and the runs are looked at next; null when nothing runs. */
-export const watchDue = (world: World, runs: number): number | null =>
-  runs === 0 ? null : world.watchedAt + world.config.clockJumpMillis
+/** When the clocks and the runs are looked at next: while anything runs or waits, at least every `clockJumpMillis`. */
+export const watchDue = (world: World, active: boolean, now: number): number | null =>
+  active ? Math.min(world.watchedAt, now) + world.config.clockJumpMillis : null
 
 /** Fails runs that hold a slot and have said nothing for `stuckRunMillis`. Looks at all records, but seldom. */
 export const expireStuck = (world: World, random: number, now: number): void => {
@@ -39,9 +43,17 @@ export const expireStuck = (world: World, random: number, now: number): void => 
   }
 }
 
-/** After a jump nobody has been silent yet. */
+/** After a jump nobody has been silent yet; and what was to happen soon is not put off because the clock was set back. */
 export const noteJump = (world: World, jump: number, now: number): void => {
+  const back = Math.min(0, jump)
+  const shift = (at: number | null): number | null => (at === null ? null : at + back)
   world.watchedAt = now
-  for (const record of world.records.values()) if (record.slot) record.heardAt = now
+  world.hiddenSince = shift(world.hiddenSince)
+  world.storageSince = shift(world.storageSince)
+  for (const record of world.records.values()) {
+    if (record.slot) record.heardAt = now
+    record.revokeAt = shift(record.revokeAt)
+    record.keepUntil = shift(record.keepUntil)
+  }
   world.journal.add(now, null, "clock-jump", `${jump} ms; open requests are asked again`)
 }

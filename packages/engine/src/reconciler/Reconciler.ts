@@ -59,6 +59,8 @@ interface Loop extends Reconciler {
   readonly prefer: Prefer
   publishedAt: number
   clocks: ClockReading | null
+  /** When the loop meant to wake. */
+  wakeAt: number | null
 }
 
 const publish = Effect.fnUntraced(function* (loop: Loop, now: number) {
@@ -149,9 +151,10 @@ const readClocks = Effect.gen(function* () {
 
 /** The host slept, or its clock was set: open requests are dead and are asked again, as few at a time as ever. */
 const watchClocks = Effect.fnUntraced(function* (loop: Loop) {
-  const { clocks, world } = loop
+  const { clocks, wakeAt, world } = loop
   const now = yield* readClocks
-  const jump = clocks === null ? 0 : clockJump(clocks, now, world.config.clockJumpMillis)
+  const jump = clocks === null ? 0 : clockJump(clocks, now, wakeAt, world.config.clockJumpMillis)
+  loop.clocks = now
   if (jump === 0) return
   noteJump(world, jump, now.wall)
   loop.runs.source.distrust?.()
@@ -160,15 +163,12 @@ const watchClocks = Effect.fnUntraced(function* (loop: Loop) {
 /** Waits for inputs, or until something is due; takes all that are there. */
 const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
   const { world } = loop
-  const clocks = yield* readClocks
-  const now = clocks.wall
-  const at = earliest(
-    world.closed ? null : nextDue(world),
-    world.closed ? null : pauseDue(world),
-    watchDue(world, yield* FiberMap.size(loop.runs.fibers)),
-    world.statusDirty ? loop.publishedAt + world.config.statusIntervalMillis : null,
-  )
-  loop.clocks = { ...clocks, at }
+  const now = yield* Clock.currentTimeMillis
+  const due = world.closed ? null : earliest(nextDue(world), pauseDue(world))
+  const active = due !== null || (yield* FiberMap.size(loop.runs.fibers)) > 0
+  const publishAt = world.statusDirty ? loop.publishedAt + world.config.statusIntervalMillis : null
+  const at = earliest(due, watchDue(world, active, now), publishAt)
+  loop.wakeAt = at
   const take = Queue.take(loop.inputs)
   if (at === null) {
     const first = yield* take
@@ -223,6 +223,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     prefer,
     publishedAt: 0,
     clocks: null,
+    wakeAt: null,
   }
 
   const now = yield* Clock.currentTimeMillis

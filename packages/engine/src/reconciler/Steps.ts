@@ -166,9 +166,9 @@ export const fail = (
   const retryAt =
     now + backoffMillis(Math.max(attempt, record.refetches), random, error.retryAfterMillis, world.config)
   world.journal.add(now, record.key, "failed", `${error.reason._tag}: ${error.reason.message}`)
-  send(world, record, { _tag: "Failed", error, terminal, retryAt }, now)
-  if (terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked)
-    purge(world, record, "the gateway revoked it", now)
+  const revoked = terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked
+  send(world, record, { _tag: "Failed", error, terminal, retryAt, revoked }, now)
+  if (revoked) purge(world, record, "the gateway revoked it", now)
 }
 
 /** This many network failures in a row, with no answer between, mean that the server cannot be reached. */

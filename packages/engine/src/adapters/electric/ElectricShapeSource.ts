@@ -48,6 +48,7 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
         headers: headersEffect(options.headers),
         credentials: yield* Credentials,
         slots,
+        backoff: config,
         requestTimeoutMillis: config.requestTimeoutMillis,
         bodyIdleMillis: options.bodyIdleMillis ?? 120_000,
       } satisfies Parameters<typeof startRun>[0]["requests"]

@@ -34,6 +34,8 @@ export interface RequestContext {
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
   readonly credentials: CredentialsShape
   readonly slots: ConnectionSlots["Service"]
+  /** Paces repeated refetches. */
+  readonly backoff: { readonly backoffBaseMillis: number; readonly backoffCapMillis: number }
   /** A request without response headers is cut after this long. */
   readonly requestTimeoutMillis: number
   /** A body is cut when no byte of it comes for this long; a large grant may take its time (protocol reference §13.9). */
