@@ -18,7 +18,8 @@ import {
 import { judge } from "./Arrivals.ts"
 import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
 import { holdForStorage } from "./Pauses.ts"
-import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
+import { reopenDenied } from "./Recovery.ts"
+import { fail, restart, send, takeIn } from "./Steps.ts"
 import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
@@ -129,7 +130,6 @@ const failAll = Effect.fnUntraced(function* (
   error: StoreError,
   now: number,
 ) {
-  if (error.kind === "quota") holdForStorage(world, now)
   for (const { record } of ready) {
     const reason =
       error.kind === "quota"
@@ -137,6 +137,7 @@ const failAll = Effect.fnUntraced(function* (
         : new StoreUnavailable({ message: error.message })
     fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
+  if (error.kind === "quota") holdForStorage(world, now)
 })
 
 /** Tables changed by a commit. */

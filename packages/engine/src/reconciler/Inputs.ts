@@ -3,17 +3,8 @@ import { Control } from "../protocol/constants.ts"
 import { demandLeased, noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
 import { pause, releaseStorage, resume, takeHost } from "./Pauses.ts"
-import {
-  fail,
-  noteAnswer,
-  noteFailure,
-  reopen,
-  haltedFor,
-  deniedReasons,
-  restart,
-  send,
-  takeIn,
-} from "./Steps.ts"
+import { deniedReasons, haltedFor, noteAnswer, noteFailure, reopen } from "./Recovery.ts"
+import { fail, restart, send, takeIn } from "./Steps.ts"
 import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
 
 /** The record of a run, or null when that run is over. */

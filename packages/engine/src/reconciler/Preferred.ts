@@ -4,12 +4,18 @@
  * records that need attention.
  */
 import { leasesOn } from "./Desired.ts"
-import { type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
+import { type InstanceRecord, isDemanded, type World } from "./World.ts"
 
 /** Tells a source about one instance. */
 export type Prefer = (key: string, leased: boolean) => void
 
-const change = (world: World, record: InstanceRecord, wanted: boolean, prefer: Prefer): void => {
+const change = (
+  world: World,
+  record: InstanceRecord,
+  wanted: boolean,
+  touched: Array<InstanceRecord>,
+  prefer: Prefer,
+): void => {
   const owners = wanted ? [...record.demandedBy] : []
   const before = record.preferredFor
   if (
@@ -23,7 +29,7 @@ const change = (world: World, record: InstanceRecord, wanted: boolean, prefer: P
     const step = Number(owners.includes(key)) - Number(before.includes(key))
     if (owner === undefined || step === 0) continue
     owner.preferredBelow += step
-    touch(world, owner)
+    touched.push(owner)
   }
   record.preferredFor = owners
   if (wanted === record.preferred) return
@@ -31,12 +37,14 @@ const change = (world: World, record: InstanceRecord, wanted: boolean, prefer: P
   prefer(record.key, wanted)
 }
 
-/** Brings the preference of every record that needs attention up to date; owners it touches are seen in the same pass. */
+/** Brings the preference of every record that needs attention up to date, and of the owners above. */
 export const preferLeased = (world: World, prefer: Prefer): void => {
-  for (const record of world.dropped) change(world, record, false, prefer)
+  const records = [...world.attention]
+  for (const record of world.dropped) change(world, record, false, records, prefer)
   world.dropped.clear()
-  for (const record of world.attention) {
+  // Owners are added behind, so that each is looked at after what hangs on it.
+  for (const record of records) {
     const looked = record.preferredBelow > 0 || leasesOn(world, record) > 0
-    change(world, record, world.hostVisible && isDemanded(record) && looked, prefer)
+    change(world, record, world.hostVisible && isDemanded(record) && looked, records, prefer)
   }
 }

@@ -13,7 +13,7 @@ import type {
 } from "../protocol/InstanceStatus.ts"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import { leasesOn } from "./Desired.ts"
-import { offlineAfterFailures } from "./Steps.ts"
+import { offlineAfterFailures } from "./Recovery.ts"
 import { type InstanceRecord, isDemanded, isFresh, type World } from "./World.ts"
 
 const stateName = (record: InstanceRecord): StateName => {
