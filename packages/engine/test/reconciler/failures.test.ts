@@ -18,6 +18,7 @@ import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
 import {
   Forbidden,
   localFailures,
+  Network,
   Overloaded,
   ShapeRejected,
   Unauthorised,
@@ -204,18 +205,27 @@ describe("A failure on this side of the wire", () => {
 describe("A server that comes back", () => {
   it.effect("is asked at once by what waited for it, but never before its own floor (I5)", () =>
     Effect.gen(function* () {
-      const { source } = yield* liveSeats
-      const calm = new Overloaded({ status: 503, message: "busy" })
-      for (const key of ["team-a", "team-b"]) yield* source.fail(key, calm)
-      yield* source.fail(mine, new Overloaded({ status: 503, message: "busy", retryAfterMillis: 20_000 }))
-      yield* settle
-      assert.deepStrictEqual(yield* stateOf(mine), "Backoff")
-      yield* pass(10)
-      assert.strictEqual(yield* stateOf(mine), "Backoff")
-      yield* pass(11)
+      const { engine, source } = yield* liveSeats
+      // Failures one after the other, so that the next wait could be long.
+      const away = new Network({ message: "away" })
+      yield* source.onStart("team-a", [{ _tag: "Fail", reason: away }])
+      yield* source.fail("team-a", away)
+      yield* pass(20)
+      const attempt = (yield* engine.status).instances["team-a"]?.attempt ?? 0
+      assert.isAtLeast(attempt, 4)
+      yield* source.onStart("team-a", [])
+      yield* source.fail("team-b", new Overloaded({ status: 503, message: "busy", retryAfterMillis: 20_000 }))
+      yield* pass(1)
+      const before = source.runs("team-a").length
+      const due = (yield* engine.status).instances["team-a"]?.nextAttemptAt ?? null
       yield* source.push(mine, more("s3", 9))
-      yield* settle
-      assert.strictEqual(yield* stateOf(mine), "Live")
+      yield* pass(1)
+      // Retried by the answer, or its time had come anyway.
+      assert.strictEqual(source.runs("team-a").length, due === null ? before : before + 1)
+      assert.strictEqual(yield* stateOf("team-a"), "Initial")
+      assert.strictEqual(yield* stateOf("team-b"), "Backoff")
+      yield* pass(21)
+      assert.strictEqual(yield* stateOf("team-b"), "Initial")
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 })

@@ -7,7 +7,7 @@
  *      ▲                                                            ▲  └──────────────────────────┤ fails: a longer wait
  *      └────────────────── the probe is answered ───────────────────┼─────────────────────────────┘
  *
- * After any failure the budget holds (`recoveryRequestsPerSecond`) until every running instance could have been answered once.
+ * After any failure the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance could have been answered once.
  * A healthy origin has no budget: its connections limit it. Times are monotonic milliseconds.
  */
 import { backoffMillis } from "../../protocol/backoff.ts"
@@ -29,8 +29,8 @@ export interface OriginState {
   readonly probe: number | null
   /** Good answers still to come until the budget is lifted. */
   readonly owed: number
-  /** When requests were sent within the last second, under the budget. */
-  readonly sent: ReadonlyArray<number>
+  /** When the last request was sent under the budget. */
+  readonly sentAt: number
 }
 
 export type OriginEvent =
@@ -54,13 +54,8 @@ export const healthyOrigin: OriginState = {
   openUntil: 0,
   probe: null,
   owed: 0,
-  sent: [],
+  sentAt: Number.NEGATIVE_INFINITY,
 }
-
-const windowMillis = 1_000
-
-const recent = (state: OriginState, now: number): ReadonlyArray<number> =>
-  state.sent.filter((at) => now - at < windowMillis)
 
 /** How many requests may be sent now, and when to ask again (null: after the next event). */
 export const allowance = (
@@ -70,11 +65,10 @@ export const allowance = (
 ): { readonly grants: number; readonly at: number | null } => {
   if (now < state.openUntil) return { grants: 0, at: state.openUntil }
   if (state.owed === 0) return { grants: Infinity, at: null }
-  const sent = recent(state, now)
-  const budget = Math.max(1, limits.recoveryRequestsPerSecond)
-  if (sent.length >= budget) return { grants: 0, at: (sent[sent.length - budget] ?? now) + windowMillis }
-  if (state.openings > 0) return { grants: state.probe === null ? 1 : 0, at: null }
-  return { grants: budget - sent.length, at: null }
+  if (state.openings > 0 && state.probe !== null) return { grants: 0, at: null }
+  // Spaced, not in bursts: a server that just came back meets an even load.
+  const next = state.sentAt + 1_000 / Math.max(1, limits.recoveryRequestsPerSecond)
+  return now < next ? { grants: 0, at: next } : { grants: 1, at: null }
 }
 
 const failed = (
@@ -117,7 +111,7 @@ export const stepOrigin = (
       return {
         ...state,
         probe: state.openings > 0 ? event.id : state.probe,
-        sent: [...recent(state, now), now],
+        sentAt: now,
       }
     case "Answered": {
       if (state.owed === 0) return state

@@ -8,11 +8,12 @@
  *
  * Order of service: requests that are not live (catch-ups, first snapshots) before long polls, except that after `maxStreak` of
  * them in a row a waiting poll is served. Among polls each of the two classes, leased and background, has half of the connections
- * while it needs them; leased polls that need no more than their half are left alone. Within a class by turn, then (for requests that are not
- * live) leased first, then priority, then arrival. A lane (one running instance) that was served in this turn waits for the next.
+ * while it needs them, and leased polls keep a quarter (of several) while catch-ups wait; those that need no more are left alone. Within a class by turn (leased catch-ups up to
+ * `leasedLead` turns ahead), then priority, then arrival. A lane (one running instance) that was served in this turn waits for the next.
  *
  * Stated bounds, with L leased and B background lanes on k connections and slices of s: a leased lane is served again within
- * `(ceil(2L / k) + 1) · s`, a background lane within `(ceil(2B / k) + 1) · s`, in each case while no catch-ups wait; alone, a class of N
+ * `(ceil(2L / k) + 1) · s`, a background lane within `(ceil(2B / k) + 1) · s`, in each case while no catch-ups wait. While they do, a leased lane is served within
+ * `(ceil(L / max(1, floor(k / 4))) + 1) · s` when k > 1. Alone, a class of N
  * equal lanes has each served within `ceil(N / k) · s`, and within twice that whatever their priorities are.
  *
  * Invariants: open ≤ max; nobody waits while a slot is free and a grant is allowed; a request whose answer has begun is never cut; no
@@ -212,15 +213,30 @@ const settle = (from: SlotState): SlotStep => {
 const nextTicket = (state: SlotState): Ticket => {
   const polls = state.waiting.filter((ticket) => ticket.live)
   const others = state.waiting.filter((ticket) => !ticket.live)
-  const servePoll = others.length === 0 || (polls.length > 0 && state.streak >= maxStreak)
-  if (!servePoll) return first(others)
+  if (others.length > 0) {
+    const looked = polls.filter((ticket) => ticket.leased)
+    // A poll past its slice stays only because nobody needs its connection: it is no reason to make others wait.
+    const held = state.open.filter((ticket) => ticket.live && ticket.leased && !ticket.sliceOver).length
+    const due = looked.length > 0 && held < leasedShare(state)
+    if (due && !others.some((ticket) => ticket.leased)) return first(looked)
+    if (polls.length === 0 || state.streak < maxStreak) return first(others)
+  }
   const due = polls.filter((ticket) => ticket.leased === leasedIsDue(state))
   return first(due.length > 0 ? due : polls)
 }
 
+const openLeased = (state: SlotState): number =>
+  state.open.filter((ticket) => ticket.live && ticket.leased).length
+
+/** Connections that leased polls may keep: half, and while catch-ups wait a quarter (at least one of several). */
+const leasedShare = (state: SlotState): number => {
+  if (state.waiting.every((ticket) => ticket.live)) return Math.floor(state.max / 2)
+  return state.max === 1 ? 0 : Math.max(1, Math.floor(state.max / 4))
+}
+
 /** The class of polls below its half comes next; an odd connection goes to the two in turn. */
 const leasedIsDue = (state: SlotState): boolean => {
-  const open = state.open.filter((ticket) => ticket.live && ticket.leased).length
+  const open = openLeased(state)
   if (open < Math.floor(state.max / 2)) return true
   return open < Math.ceil(state.max / 2) && !state.leasedLast
 }
@@ -228,9 +244,12 @@ const leasedIsDue = (state: SlotState): boolean => {
 const first = (tickets: ReadonlyArray<Ticket>): Ticket =>
   tickets.reduce((best, ticket) => (comesBefore(ticket, best) ? ticket : best))
 
+/** Turns by which a leased lane may be ahead: the requests of a catch-up that somebody waits for. */
+const leasedLead = 16
+
 const comesBefore = (left: Ticket, right: Ticket): boolean => {
-  if (left.turn !== right.turn) return left.turn < right.turn
-  if (left.leased !== right.leased) return left.leased
+  const ahead = (ticket: Ticket): number => ticket.turn - (ticket.leased ? leasedLead : 0)
+  if (ahead(left) !== ahead(right)) return ahead(left) < ahead(right)
   if (left.priority !== right.priority) return left.priority > right.priority
   return left.id < right.id
 }
@@ -250,11 +269,9 @@ const grant = (state: SlotState, ticket: Ticket): SlotState => {
   }
 }
 
-/** Leased polls stay while they hold no more than half and no other leased poll waits for its turn. */
+/** Leased polls stay while they hold no more than their share and no other leased poll waits for its turn. */
 const leasedStay = (state: SlotState): boolean =>
-  state.open.filter((ticket) => ticket.live && ticket.leased).length * 2 <= state.max &&
-  !state.waiting.some((ticket) => ticket.live && ticket.leased) &&
-  state.waiting.every((ticket) => ticket.live)
+  openLeased(state) <= leasedShare(state) && !state.waiting.some((ticket) => ticket.live && ticket.leased)
 
 /**
  * As many unanswered polls past their slice as there are waiters that may be served: from the class that holds more, the least
@@ -262,7 +279,8 @@ const leasedStay = (state: SlotState): boolean =>
  */
 const pollsToCut = (state: SlotState): ReadonlyArray<number> => {
   const vacating = state.open.filter((ticket) => ticket.cut).length
-  const wanted = Math.min(state.waiting.length, state.allowed) - vacating
+  const free = state.max - state.open.length
+  const wanted = Math.min(state.waiting.length, state.allowed) - vacating - free
   if (wanted <= 0) return []
   const held = state.open.filter((ticket) => ticket.live && !ticket.cut)
   const past = held
