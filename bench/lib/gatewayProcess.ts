@@ -68,22 +68,29 @@ const electric = async (rows: number): Promise<string> => {
   const db = await PGlite.create()
   await db.exec(wideDdl(wideTable))
   for (const row of wideRows(rows)) {
-    await db.query(
-      `insert into ${wideTable} values ($1, $2, $3, '${benchRole}', $4, $5, $6)`,
-      [row.id, row.company_id, row.user_id, row.settings, row.created_at, row.updated_at],
-    )
+    await db.query(`insert into ${wideTable} values ($1, $2, $3, '${benchRole}', $4, $5, $6)`, [
+      row.id,
+      row.company_id,
+      row.user_id,
+      row.settings,
+      row.created_at,
+      row.updated_at,
+    ])
   }
   const scope = Scope.makeUnsafe()
   const server = await Effect.runPromise(
     DevServer.make({ db, longPollTimeoutMillis: 600_000 }).pipe(Scope.provide(scope)),
   )
   process.on("message", (message) => {
-    if (message === "change") void Effect.runPromise(server.exec(`update ${wideTable} set updated_at = now()`))
+    if (message === "change")
+      void Effect.runPromise(server.exec(`update ${wideTable} set updated_at = now()`))
   })
   return server.url
 }
 
-const listen = async (handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {
+const listen = async (
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> => {
   const server = createServer(handler).listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
@@ -97,7 +104,9 @@ const gateway = (target: string): Promise<string> => {
       graph: benchGraph,
       electric: { url: target },
       identify: (request) =>
-        request.headers.get("authorization") === "Bearer x" ? { params: { role: benchRole }, subject: "x" } : null,
+        request.headers.get("authorization") === "Bearer x"
+          ? { params: { role: benchRole }, subject: "x" }
+          : null,
       rules: { rows: () => true },
       limits: { requestsPerSecond: 1e6, burst: 1e6, concurrent: 1e6 },
       upstreamTimeoutMillis: 700_000,
@@ -116,7 +125,11 @@ const proxy = (target: string): Promise<string> => {
 }
 
 const run = (role: Role): Promise<string> =>
-  role.role === "electric" ? electric(role.rows) : role.role === "gateway" ? gateway(role.target) : proxy(role.target)
+  role.role === "electric"
+    ? electric(role.rows)
+    : role.role === "gateway"
+      ? gateway(role.target)
+      : proxy(role.target)
 
 const argument = process.argv[2]
 if (process.send !== undefined && argument?.startsWith('{"role"') === true) {

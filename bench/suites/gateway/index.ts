@@ -4,11 +4,23 @@
  */
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
 import { once } from "node:events"
-import { atLeast, atMost, median, measureOf, ratios, type Measure, type SuiteOptions } from "../../lib/measure.ts"
+import {
+  atLeast,
+  atMost,
+  median,
+  measureOf,
+  ratios,
+  type Measure,
+  type SuiteOptions,
+} from "../../lib/measure.ts"
 import { benchRole, type Running, start } from "../../lib/gatewayProcess.ts"
 import { wideColumns, wideTable } from "../../lib/wideRows.ts"
 
-export const gatewayIds = ["gateway.p50-vs-direct", "gateway.throughput-vs-proxy", "gateway.bytes-per-wait"] as const
+export const gatewayIds = [
+  "gateway.p50-vs-direct",
+  "gateway.throughput-vs-proxy",
+  "gateway.bytes-per-wait",
+] as const
 
 /** Rows in the answer. */
 const rowsPerAnswer = 1_000
@@ -127,7 +139,9 @@ export const gatewaySuite = async (options: SuiteOptions): Promise<ReadonlyArray
       const round = turn === 0 ? "warm-up" : `round ${turn}`
       const [ms, total] = [one.map((each) => each.toFixed(2)), many.map((each) => each.toFixed(0))]
       options.log(`  ${round}  p50: direct ${ms[0]} ms, gateway ${ms[1]} ms, bare proxy ${ms[2]} ms`)
-      options.log(`  ${round}  ${crowdRequests * crowdBatches} requests: bare proxy ${total[0]} ms, gateway ${total[1]} ms`)
+      options.log(
+        `  ${round}  ${crowdRequests * crowdBatches} requests: bare proxy ${total[0]} ms, gateway ${total[1]} ms`,
+      )
       if (turn === 0) continue
       single.push(one)
       crowded.push(many)
@@ -139,7 +153,12 @@ export const gatewaySuite = async (options: SuiteOptions): Promise<ReadonlyArray
       all.map((round) => round[at] ?? Number.NaN)
     return [
       measureOf("gateway.p50-vs-direct", ratios(of(single, 1), of(single, 0)), "x time", atMost(1.15)),
-      measureOf("gateway.throughput-vs-proxy", ratios(of(crowded, 0), of(crowded, 1)), "x as many", atLeast(0.8)),
+      measureOf(
+        "gateway.throughput-vs-proxy",
+        ratios(of(crowded, 0), of(crowded, 1)),
+        "x as many",
+        atLeast(0.8),
+      ),
       ...perWait.map((bytes) => measureOf("gateway.bytes-per-wait", [bytes], "B", atMost(65_536))),
     ].filter(({ id }) => options.wants(id))
   } finally {

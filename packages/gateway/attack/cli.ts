@@ -98,8 +98,20 @@ const main = async (): Promise<number> => {
   const reach = await reachOf(db)
   const { seed } = flags
   const progress = (what: string) => (done: number) => say(`attack: ${done} requests ${what}`)
-  const decided = await attackDecisions({ db, reach, seed, requests: flags.requests, onProgress: progress("decided") })
-  const served = await attackHttp({ db, reach, seed, requests: flags.http, onProgress: progress("over HTTP") })
+  const decided = await attackDecisions({
+    db,
+    reach,
+    seed,
+    requests: flags.requests,
+    onProgress: progress("decided"),
+  })
+  const served = await attackHttp({
+    db,
+    reach,
+    seed,
+    requests: flags.http,
+    onProgress: progress("over HTTP"),
+  })
   await db.close()
   const report = merged(decided, served, (Date.now() - started) / 1000)
   process.stdout.write(`${flags.json ? JSON.stringify(report, null, 2) : printed(report)}\n`)

@@ -107,7 +107,8 @@ export const attackDecisions = async (run: DecisionRun): Promise<Report> => {
     if (asked.url !== null) {
       report.allowed += 1
       judgeRows(report, run.reach, draft, await rowsOf(asked.url))
-    } else if (answer.status >= 300) judgeRefusal(report, draft, answer.status, text, request.method === "HEAD")
+    } else if (answer.status >= 300)
+      judgeRefusal(report, draft, answer.status, text, request.method === "HEAD")
     if (n % 10_000 === 9_999) run.onProgress?.(n + 1)
   }
   await gateway.close()

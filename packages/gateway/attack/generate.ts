@@ -107,7 +107,11 @@ type Mutation = (random: Chance, draft: Draft) => void
 const insert = (random: Chance, draft: Draft, pair: readonly [string, string]): void => {
   draft.query.splice(random.below(draft.query.length + 1), 0, pair)
 }
-const replace = (random: Chance, draft: Draft, change: (pair: readonly [string, string]) => readonly [string, string]): void => {
+const replace = (
+  random: Chance,
+  draft: Draft,
+  change: (pair: readonly [string, string]) => readonly [string, string],
+): void => {
   const at = random.below(draft.query.length)
   const pair = draft.query[at]
   if (pair !== undefined) draft.query[at] = change(pair)
@@ -127,7 +131,8 @@ const mutations: ReadonlyArray<Mutation> = [
   (random, draft) => replace(random, draft, ([name]) => [name, anyValue(random)]),
   (random, draft) => replace(random, draft, ([name, value]) => [respell(random, name), value]),
   (random, draft) => replace(random, draft, ([name]) => [name, respellUuid(random, random.pick(companies))]),
-  (random, draft) => void draft.query.splice(random.below(draft.query.length), draft.query.length > 1 ? 1 : 0),
+  (random, draft) =>
+    void draft.query.splice(random.below(draft.query.length), draft.query.length > 1 ? 1 : 0),
   (random, draft) => {
     draft.path = random.pick(paths)
   },
@@ -171,7 +176,8 @@ export const generate = (random: Chance, handles: ReadonlyArray<string>): Draft 
   const draft = plain(random, callerOf(random))
   if (handles.length > 0 && random.chance(0.2)) {
     draft.query.push(["handle", encodeURIComponent(random.pick(handles))])
-    if (random.chance(0.5)) replace(random, draft, ([name, value]) => [name, name === "offset" ? "0_0" : value])
+    if (random.chance(0.5))
+      replace(random, draft, ([name, value]) => [name, name === "offset" ? "0_0" : value])
     if (random.chance(0.2)) draft.query.push(["live", "true"])
   }
   for (let left = random.below(6); left > 0; left -= 1) random.pick(mutations)(random, draft)

@@ -63,7 +63,12 @@ interface Answer {
 }
 
 /** Sends a draft as it is; null when Node itself refuses to put it on a wire. */
-const send = async (port: number, agent: Agent, draft: Draft, token: string | null): Promise<Answer | null | "hang"> => {
+const send = async (
+  port: number,
+  agent: Agent,
+  draft: Draft,
+  token: string | null,
+): Promise<Answer | null | "hang"> => {
   const signal = AbortSignal.timeout(hangMillis)
   let asked
   try {
@@ -98,7 +103,9 @@ const send = async (port: number, agent: Agent, draft: Draft, token: string | nu
 
 /** Rows of a shape's answer: JSON messages, or the data lines of an event stream. */
 const rowsOf = (text: string): ReadonlyArray<SeenRow> => {
-  const bodies = text.startsWith("[") ? [text] : [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? "")
+  const bodies = text.startsWith("[")
+    ? [text]
+    : [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? "")
   return bodies.flatMap((body) => {
     const parsed = JSON.parse(body) as unknown
     const messages = Array.isArray(parsed) ? parsed : [parsed]

@@ -70,7 +70,8 @@ export const judgeRows = (report: Report, reach: Reach, draft: Draft, rows: Read
   for (const { columns, id, table } of rows) {
     report.rows += 1
     if (mine?.has(`${table} ${id}`) !== true) found(report, "leaks", `row ${id} of ${table}`, draft)
-    else if (columns.includes(hiddenColumn)) found(report, "leaks", `column ${hiddenColumn} of ${table}`, draft)
+    else if (columns.includes(hiddenColumn))
+      found(report, "leaks", `column ${hiddenColumn} of ${table}`, draft)
   }
 }
 
@@ -91,7 +92,13 @@ const codeOf = (text: string): string | null => {
 }
 
 /** Checks a refusal's form. `head`: such an answer has no body to look at. */
-export const judgeRefusal = (report: Report, draft: Draft, status: number, text: string, head: boolean): void => {
+export const judgeRefusal = (
+  report: Report,
+  draft: Draft,
+  status: number,
+  text: string,
+  head: boolean,
+): void => {
   const code = head && text === "" ? "head" : codeOf(text)
   report.codes[code ?? "none"] = (report.codes[code ?? "none"] ?? 0) + 1
   if (code === null) found(report, "undocumentedRefusals", `${status} ${text.slice(0, 200)}`, draft)

@@ -16,7 +16,14 @@ export const graph = Graph.make({
     companies: { columns: { id: "uuid", name: "text" } },
     people: { columns: { id: "uuid", name: "text" } },
     docs: {
-      columns: { id: "uuid", company_id: "uuid", author: "uuid", visibility: "text", kind: "text", title: "text" },
+      columns: {
+        id: "uuid",
+        company_id: "uuid",
+        author: "uuid",
+        visibility: "text",
+        kind: "text",
+        title: "text",
+      },
       ...byCompany,
     },
     news: { columns: { id: "uuid", title: "text", published: "bool" } },

@@ -25,7 +25,13 @@ describe("an attack", () => {
     expect(report).toMatchObject(nothing)
     expect(report.allowed).toBeGreaterThan(500)
     expect(Object.keys(report.codes)).toEqual(
-      expect.arrayContaining(["bad_request", "revoked", "unauthenticated", "unknown_node", "method_not_allowed"]),
+      expect.arrayContaining([
+        "bad_request",
+        "revoked",
+        "unauthenticated",
+        "unknown_node",
+        "method_not_allowed",
+      ]),
     )
   })
 
@@ -50,7 +56,9 @@ describe("an attack", () => {
         throw new Error("broken")
       },
     }
-    expect((await attackDecisions({ db, reach, seed: 1, requests: 500, rules: broken })).crashes).toBeGreaterThan(0)
+    expect(
+      (await attackDecisions({ db, reach, seed: 1, requests: 500, rules: broken })).crashes,
+    ).toBeGreaterThan(0)
   })
 
   it("makes the same requests for the same seed", () => {
