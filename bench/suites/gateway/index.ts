@@ -106,7 +106,7 @@ const bytesPerWait = async (gateway: Running, live: string): Promise<number> => 
   const open = Array.from({ length: waits }, () => ask(agent, asks.through(gateway.url, live)))
   for (const one of open) one.on("error", () => undefined)
   // Each has reached the gateway once its socket has been written to and the gateway's next answer is out.
-  await Promise.all(open.map((one) => (one.writableFinished ? undefined : once(one, "finish"))))
+  await Promise.all(open.filter((one) => !one.writableFinished).map((one) => once(one, "finish")))
   await read(new Agent(), asks.through(gateway.url, "offset=-1"))
   const after = await gateway.memory()
   for (const one of open) one.destroy()
