@@ -31,7 +31,7 @@ const crowd = 32
 const crowdRequests = 100
 const crowdBatches = 10
 /** Requests that wait at the same time. */
-const waits = 2_000
+const waits = 5_000
 
 const headers = { authorization: "Bearer x" }
 const asks = {
@@ -99,18 +99,28 @@ const crowds = async (agent: Agent, urls: ReadonlyArray<string>): Promise<Readon
   return sums
 }
 
-/** Bytes that one waiting request holds in the gateway's process. */
-const bytesPerWait = async (gateway: Running, live: string): Promise<number> => {
+/**
+ * Bytes that one waiting request holds in the gateway's process. Then the shape server has a change, and every one of them must
+ * be answered.
+ */
+const bytesPerWait = async (electric: Running, gateway: Running, live: string): Promise<number> => {
   const agent = new Agent({ keepAlive: false, maxSockets: Infinity })
   const before = await gateway.memory()
   const open = Array.from({ length: waits }, () => ask(agent, asks.through(gateway.url, live)))
-  for (const one of open) one.on("error", () => undefined)
-  // Each has reached the gateway once its socket has been written to and the gateway's next answer is out.
+  const answered = open.map(async (one) => {
+    const [message] = (await once(one, "response")) as [IncomingMessage]
+    message.resume()
+    return message.statusCode
+  })
   await Promise.all(open.filter((one) => !one.writableFinished).map((one) => once(one, "finish")))
+  // The gateway serves in order of arrival: with this answer, all that wait have reached it.
   await read(new Agent(), asks.through(gateway.url, "offset=-1"))
   const after = await gateway.memory()
-  for (const one of open) one.destroy()
+  electric.change()
+  const statuses = await Promise.all(answered)
   agent.destroy()
+  const lost = statuses.filter((status) => status !== 200).length
+  if (lost > 0) throw new Error(`${lost} of ${waits} waiting requests were not answered with 200`)
   return (after - before) / waits
 }
 
@@ -147,7 +157,7 @@ export const gatewaySuite = async (options: SuiteOptions): Promise<ReadonlyArray
       crowded.push(many)
     }
     const perWait = options.wants("gateway.bytes-per-wait")
-      ? [await bytesPerWait(gateway, await livePosition(agent, gateway.url))]
+      ? [await bytesPerWait(electric, gateway, await livePosition(agent, gateway.url))]
       : []
     const of = (all: ReadonlyArray<ReadonlyArray<number>>, at: number): ReadonlyArray<number> =>
       all.map((round) => round[at] ?? Number.NaN)
