@@ -98,7 +98,7 @@ const busiestSecond = (times: ReadonlyArray<number>): number => {
 }
 
 describe("A storm", () => {
-  it.effect("never becomes one: 1,000 instances share one breaker, one floor and one budget", () =>
+  it.effect("never becomes one: 1,000 instances share one breaker, one floor and one budget (I15)", () =>
     Effect.gen(function* () {
       const slots = yield* ConnectionSlots
       const sent: Array<Sent> = []

@@ -24,7 +24,7 @@ const counting = (outcome: (refresh: number) => Effect.Effect<{ headers: Record<
 
 describe("Credentials", () => {
   it.effect.prop(
-    "refreshes once for however many instances meet a 401, whenever some of them give up",
+    "refreshes once for however many instances meet a 401, whenever some of them give up (I16)",
     { giveUp: Schema.Array(Schema.Boolean) },
     ({ giveUp }) =>
       Effect.gen(function* () {

@@ -8,13 +8,14 @@
  *
  * Order of service: requests that are not live (catch-ups, first snapshots) before long polls, except that after `maxStreak` of
  * them in a row a waiting poll is served. Among polls each of the two classes, leased and background, has half of the connections
- * while it needs them, and leased polls keep a quarter (of several) while catch-ups wait; those that need no more are left alone. Within a class by turn (leased catch-ups up to
- * `leasedLead` turns ahead), then priority, then arrival. A lane (one running instance) that was served in this turn waits for the next.
+ * while it needs them, and leased polls keep a quarter (of several) while catch-ups wait; those that need no more are left alone.
+ * Within a class by turn (leased catch-ups up to `leasedLead` turns ahead), then priority, then arrival. A lane (one running instance)
+ * that was served in this turn waits for the next.
  *
- * Stated bounds, with L leased and B background lanes on k connections and slices of s: a leased lane is served again within
- * `(ceil(2L / k) + 1) · s`, a background lane within `(ceil(2B / k) + 1) · s`, in each case while no catch-ups wait. While they do, a leased lane is served within
- * `(ceil(L / max(1, floor(k / 4))) + 1) · s` when k > 1. Alone, a class of N
- * equal lanes has each served within `ceil(N / k) · s`, and within twice that whatever their priorities are.
+ * Stated bounds, with L leased and B background lanes on k connections and slices of s: while no catch-ups wait, a leased lane is
+ * served again within `(ceil(2L / k) + 1) · s`, a background lane within `(ceil(2B / k) + 1) · s`; while they do, a leased one within
+ * `(ceil(L / max(1, floor(k / 4))) + 1) · s` when k > 1. Alone, a class of N equal lanes has each served within `ceil(N / k) · s`, and
+ * within twice that whatever their priorities are.
  *
  * Invariants: open ≤ max; nobody waits while a slot is free and a grant is allowed; a request whose answer has begun is never cut; no
  * more polls are being cut than could be replaced.
