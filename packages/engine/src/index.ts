@@ -7,7 +7,6 @@ export type {
   CredentialsShape,
   IssuedCredentials,
   RequestCredentials,
-  SettableCredentials,
 } from "./ports/Credentials.ts"
 export { defaultEngineConfig, EngineConfig } from "./ports/EngineConfig.ts"
 export type { EngineConfigShape } from "./ports/EngineConfig.ts"

@@ -36,15 +36,12 @@ export interface CredentialsShape {
   readonly renew: (used: IssuedCredentials) => Effect.Effect<boolean, ShapeErrorReason>
   /** `used` came fresh from a refresh and met a 401: nothing is sent before `set` or `reopen`. */
   readonly refuse: (used: IssuedCredentials) => Effect.Effect<void>
+  /** Replaces them (a sign-in, a token another tab got). False: there are none to replace. */
+  readonly set: (credentials: RequestCredentials) => Effect.Effect<boolean>
   /** Forgets a refusal, because somebody asked to try again. */
   readonly reopen: Effect.Effect<void>
   /** One element for each issue and each `reopen`, the current one first. */
   readonly changes: Stream.Stream<unknown>
-}
-
-/** Credentials that a host may replace (a sign-in, a token another tab got). */
-export interface SettableCredentials extends CredentialsShape {
-  readonly set: (credentials: RequestCredentials) => Effect.Effect<void>
 }
 
 export interface CredentialsOptions {
@@ -69,6 +66,7 @@ export const noCredentials: CredentialsShape = {
   current: Effect.succeed(nobody),
   renew: () => Effect.succeed(false),
   refuse: () => Effect.void,
+  set: () => Effect.succeed(false),
   reopen: Effect.void,
   changes: Stream.empty,
 }
@@ -102,7 +100,7 @@ interface Holding {
 /** Credentials that are refreshed once for everybody. A refresh under way ends with the scope. */
 export const makeCredentials = (
   options: CredentialsOptions,
-): Effect.Effect<SettableCredentials, never, Scope.Scope> =>
+): Effect.Effect<CredentialsShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const { requestTimeoutMillis } = yield* EngineConfig
@@ -180,7 +178,7 @@ export const makeCredentials = (
         return SubscriptionRef.update(issues, (count) => count + 1)
       }),
       changes: SubscriptionRef.changes(issues),
-      set: issue,
+      set: (credentials) => Effect.as(issue(credentials), true),
     }
   })
 

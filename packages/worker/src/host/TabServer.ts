@@ -4,7 +4,7 @@
  * and outlives a failed start, so that a tab always learns how it stands. Messages are taken one at a time;
  * calls run beside each other. Used by `startHost` only.
  */
-import type { Engine } from "@espalier/engine"
+import { Credentials, type Engine } from "@espalier/engine"
 import type { EngineStatus } from "@espalier/engine/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -164,7 +164,7 @@ const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> 
   Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
 
 const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
-  desk.target = { engine, pauses: new Set() }
+  desk.target = { engine, credentials: yield* Credentials, pauses: new Set() }
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
   })
