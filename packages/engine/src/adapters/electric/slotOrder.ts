@@ -69,6 +69,7 @@ export const pollsToCut = (state: SlotState): ReadonlyArray<number> => {
   const past = held
     .filter((ticket) => ticket.sliceOver && !ticket.answered)
     .toSorted((left, right) => left.priority - right.priority || left.turn - right.turn || left.id - right.id)
+  if (past.length === 0) return []
   const leased = leasedStay(state) ? [] : past.filter((ticket) => ticket.leased)
   const background = past.filter((ticket) => !ticket.leased)
   const cut: Array<number> = []

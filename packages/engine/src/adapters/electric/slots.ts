@@ -42,8 +42,8 @@ export interface OpenTicket extends Ticket {
   readonly cut: boolean
 }
 
-/** Turns of the classes: leased polls, background polls, everything else. */
-interface Turns {
+/** Turns of the classes (leased polls, background polls, everything else): the newest served, or the last a lane took. */
+export interface Turns {
   readonly leased: number
   readonly live: number
   readonly other: number
@@ -54,8 +54,6 @@ export interface SlotState {
   readonly nextId: number
   readonly open: ReadonlyArray<OpenTicket>
   readonly waiting: ReadonlyArray<Ticket>
-  /** The last turn each lane took, forgotten with the lane. */
-  readonly taken: ReadonlyMap<number, Turns>
   /** The newest turn served. */
   readonly current: Turns
   /** Grants in a row to requests that are not live while a poll waited. */
@@ -73,13 +71,14 @@ export type SlotEvent =
       readonly live: boolean
       readonly leased?: boolean
       readonly priority: number
+      /** The turns the lane took before; the step says what to keep. */
+      readonly taken?: Turns
     }
   | { readonly _tag: "Answered"; readonly id: number }
   | { readonly _tag: "SliceOver"; readonly id: number }
   | { readonly _tag: "Leave"; readonly id: number }
-  | { readonly _tag: "Forget"; readonly lane: number }
   /** A lane became leased, or no longer is. */
-  | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean }
+  | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean; readonly taken?: Turns }
   | { readonly _tag: "Allow"; readonly grants: number }
   /** The host slept: what is open is taken for dead, and asked again in turn. */
   | { readonly _tag: "Distrust" }
@@ -92,6 +91,8 @@ export type SlotAction =
 export interface SlotStep {
   readonly state: SlotState
   readonly actions: ReadonlyArray<SlotAction>
+  /** Of a `Join`: what the lane is to bring along next time. The state keeps no memory of lanes, of which there may be thousands. */
+  readonly taken?: Turns
 }
 
 const noTurns: Turns = { leased: 0, live: 0, other: 0 }
@@ -104,7 +105,6 @@ export const makeSlots = (max: number): SlotState => ({
   nextId: 1,
   open: [],
   waiting: [],
-  taken: new Map(),
   current: noTurns,
   streak: 0,
   leasedLast: false,
@@ -115,7 +115,11 @@ export const makeSlots = (max: number): SlotState => ({
 export const stepSlots = (state: SlotState, event: SlotEvent): SlotStep => {
   const next = applyEvent(state, event)
   if (next === state) return { state, actions: [] }
-  return event._tag === "Distrust" ? cutAll(next) : settle(next)
+  if (event._tag === "Distrust") return cutAll(next)
+  const step = settle(next)
+  const joined = next.waiting.at(-1)
+  if (event._tag !== "Join" || joined === undefined) return step
+  return { ...step, taken: { ...(event.taken ?? neverServed), [classOf(joined)]: joined.turn } }
 }
 
 const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
@@ -132,14 +136,8 @@ const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
       )
     case "Leave":
       return leave(state, event.id)
-    case "Forget": {
-      if (!state.taken.has(event.lane)) return state
-      const taken = new Map(state.taken)
-      taken.delete(event.lane)
-      return { ...state, taken }
-    }
     case "Prefer":
-      return prefer(state, event.lane, event.leased)
+      return prefer(state, event)
     case "Allow":
       return state.allowed === event.grants ? state : { ...state, allowed: event.grants }
     case "Distrust":
@@ -154,23 +152,20 @@ const cutAll = (from: SlotState): SlotStep => {
 }
 
 const join = (state: SlotState, event: Extract<SlotEvent, { readonly _tag: "Join" }>): SlotState => {
-  const { lane, leased = false, live, priority } = event
-  const taken = state.taken.get(lane)
+  const { lane, leased = false, live, priority, taken = neverServed } = event
   const name = classOf({ live, leased })
-  const turn = Math.max(state.current[name], taken === undefined ? 0 : taken[name] + 1)
+  const turn = Math.max(state.current[name], taken[name] + 1)
   const ticket: Ticket = { id: state.nextId, lane, live, leased, priority, turn }
-  return {
-    ...state,
-    nextId: state.nextId + 1,
-    waiting: [...state.waiting, ticket],
-    taken: new Map(state.taken).set(lane, { ...(taken ?? neverServed), [name]: turn }),
-  }
+  return { ...state, nextId: state.nextId + 1, waiting: [...state.waiting, ticket] }
 }
 
 /** A poll that waits takes its place in the other class as if it had just come. */
-const prefer = (state: SlotState, lane: number, leased: boolean): SlotState => {
+const prefer = (
+  state: SlotState,
+  { lane, leased, taken = neverServed }: Extract<SlotEvent, { readonly _tag: "Prefer" }>,
+): SlotState => {
   const name = leased ? "leased" : "live"
-  const turn = Math.max(state.current[name], (state.taken.get(lane)?.[name] ?? -1) + 1)
+  const turn = Math.max(state.current[name], taken[name] + 1)
   return {
     ...state,
     open: state.open.map((ticket) => (ticket.lane === lane ? { ...ticket, leased } : ticket)),
