@@ -35,7 +35,14 @@ const checkTarball = async ({ name, path, version }: Tarball): Promise<Verdict> 
   version,
   publint: await complaintsOf("publint", ["--strict", path]),
   // ESM only, for bundlers and Node's own resolution; a stylesheet has no types.
-  attw: await complaintsOf("attw", [path, "--profile", "esm-only", "--exclude-entrypoints", "panel.css", "bundle/*"]),
+  attw: await complaintsOf("attw", [
+    path,
+    "--profile",
+    "esm-only",
+    "--exclude-entrypoints",
+    "panel.css",
+    "bundle/*",
+  ]),
 })
 
 main(async () => {
@@ -51,7 +58,12 @@ main(async () => {
       console.log(JSON.stringify({ ok, seconds: secondsSince(start), packages: verdicts }))
     } else {
       const word = (complaint: string): string => (complaint === "" ? "ok" : "FAILED")
-      const rows = verdicts.map(({ attw, name, publint, version }) => [name, version, word(publint), word(attw)])
+      const rows = verdicts.map(({ attw, name, publint, version }) => [
+        name,
+        version,
+        word(publint),
+        word(attw),
+      ])
       console.log(table([["package", "version", "publint", "attw"], ...rows]))
       for (const { attw, name, publint } of verdicts) {
         for (const complaint of [publint, attw]) if (complaint !== "") console.log(`\n${name}\n${complaint}`)

@@ -51,7 +51,9 @@ export const packPackages = async (into: string): Promise<ReadonlyArray<Tarball>
     })
     const made = readdirSync(into).filter((file) => !before.has(file))
     if (code !== 0 || made.length !== 1) throw new CommandError(`packing ${folder} failed:\n${output.trim()}`)
-    const { name, version } = JSON.parse(readFileSync(at("packages", folder, "package.json"), "utf8")) as Tarball
+    const { name, version } = JSON.parse(
+      readFileSync(at("packages", folder, "package.json"), "utf8"),
+    ) as Tarball
     packed.push({ name, version, path: join(into, made[0] ?? "") })
   }
   return packed
