@@ -10,7 +10,8 @@ export type {
   CommitResult,
   InstanceCommit,
   InstanceOutcome,
-  OwnerValues,
+  OwnerRow,
+  OwnerRows,
   StoredInstance,
   TableChange,
 } from "./ports/LocalStore.ts"

@@ -1,5 +1,5 @@
 /** Takes one input into the world. Synchronous; random numbers arrive as an argument. */
-import { demandLeased, noChange } from "./Desired.ts"
+import { demandLeased, noChange, touchLeased } from "./Desired.ts"
 import type { Input } from "./Input.ts"
 import { fail, noteAnswer, restart, send, takeIn } from "./Steps.ts"
 import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
@@ -64,6 +64,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       if (record === null) return null
       record.arrived = input.arrived
       record.bytes += input.arrived.batch.bytes
+      world.bytes += input.arrived.batch.bytes
       noteAnswer(world, now)
       touch(world, record)
       return null
@@ -73,6 +74,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       if (record === null) return null
       record.buffer = []
       record.fresh = false
+      touch(world, record)
       noteAnswer(world, now)
       world.journal.add(now, record.key, Control.mustRefetch, "the server voided the handle")
       send(world, record, { _tag: "MustRefetch" }, now)
@@ -81,8 +83,10 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
     case "Signal": {
       const record = ofRun(world, input)
       if (record === null) return null
-      if (input.signal === "request") record.requests++
-      else record.slot = input.signal === "slot-gained"
+      if (input.signal === "request") {
+        record.requests++
+        world.requests++
+      } else record.slot = input.signal === "slot-gained"
       touch(world, record)
       return null
     }
@@ -100,10 +104,15 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
     case "Acquire":
     case "Release": {
       const change = noChange()
-      if (input._tag === "Acquire") world.leases.add(input.lease)
-      else world.leases.delete(input.lease)
-      demandLeased(world, input.lease, now, change)
+      const { lease } = input
+      demandLeased(
+        world,
+        input._tag === "Acquire" ? world.leases.add(lease) : world.leases.delete(lease),
+        now,
+        change,
+      )
       takeIn(world, change, "unleased", now)
+      touchLeased(world, lease, now)
       return null
     }
     case "Pause":
@@ -116,6 +125,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       return { input, known: retry(world, input.key, now) }
     case "Refetch":
       return { input, known: refetch(world, input.key, now) }
+    case "SetParams":
     case "Wipe":
     case "Wake":
       return null

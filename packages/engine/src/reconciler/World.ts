@@ -14,8 +14,9 @@ import { ownedBy, type Ownership, ownership } from "../protocol/compile.ts"
 import type { InstanceStatus } from "../protocol/InstanceStatus.ts"
 import type { Message } from "../protocol/Message.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
-import type { Lease } from "../protocol/Lease.ts"
+import { type Agenda, type Entry, makeAgenda, type Place } from "./agendaParts.ts"
 import { Journal } from "./Journal.ts"
+import { LeaseBook } from "./LeaseBook.ts"
 import { PauseLock } from "./PauseLock.ts"
 
 /** What the store holds of an instance. */
@@ -49,12 +50,12 @@ export interface InstanceRecord {
   held: Held | null
   /** When the store last learnt of an up-to-date, epoch milliseconds; see `idleCommitMillis`. */
   storedUpToDateAt: number
-  /** Owner instances whose rows demand this one. */
-  readonly demandedBy: Set<InstanceKey>
+  /** Owner instances whose rows demand this one, with the number of their value tuples that do (nearly always 1). */
+  readonly demandedBy: Map<InstanceKey, number>
   /** Demanded by being a root, not by rows. */
   rootDemand: boolean
-  /** By owned node: the value tuples its rows hold, and the instances they demand. */
-  readonly demands: Map<string, Demand>
+  /** What its rows demand, by link; empty until they were read. */
+  demands: ReadonlyArray<Demand>
   /** Number of the current run, unique over all records; inputs of earlier runs are ignored. */
   run: number
   /** The machine asked for a start that waits for fresh ancestors. */
@@ -72,28 +73,57 @@ export interface InstanceRecord {
   requests: number
   slot: boolean
   statusCache: InstanceStatus | null
+  /** Where it stands in the agenda; kept by the agenda alone. */
+  readonly place: Place<InstanceRecord>
 }
 
+/** The value tuples of an owner's rows in the columns of one link. */
 export interface Demand {
-  tuples: ReadonlyArray<ReadonlyArray<string>>
-  keys: ReadonlySet<InstanceKey>
+  /** Each row's tuple, by the row's key. */
+  readonly rows: Map<string, string>
+  readonly tuples: Map<string, DemandedTuple>
+}
+
+export interface DemandedTuple {
+  /** Rows that hold it. */
+  rows: number
+  /** The instance it demands of each node of the link; null when the node is not wanted or does not compile. */
+  readonly keys: Array<InstanceKey | null>
+}
+
+/** Nodes of one owner that are bound by the same of its columns. */
+export interface Link {
+  readonly columns: ReadonlyArray<string>
+  readonly nodes: ReadonlyArray<LinkedNode>
+}
+
+export interface LinkedNode {
+  readonly id: string
+  /** Binding names in the order of the link's columns. */
+  readonly bindings: ReadonlyArray<string>
 }
 
 export interface World {
   readonly graph: GraphData
-  readonly params: Readonly<Record<string, string>>
+  params: Readonly<Record<string, string>>
   readonly config: EngineConfigShape
   readonly records: Map<InstanceKey, InstanceRecord>
-  readonly leases: Set<Lease>
+  readonly leases: LeaseBook
   readonly pauses: PauseLock
   readonly journal: Journal
-  /** Owner of each node and the nodes each owns, computed once. */
+  /** Owner of each node and the links each owns, computed once. */
   readonly ownership: ReadonlyMap<string, Ownership>
-  readonly owned: ReadonlyMap<string, ReadonlyArray<string>>
-  /** Owners whose rows changed since their demand was last read. */
-  readonly dirtyOwners: Set<InstanceKey>
-  /** Records that are not settled; each pass looks at these only, so that idle instances cost nothing. */
-  readonly attention: Set<InstanceRecord>
+  readonly links: ReadonlyMap<string, ReadonlyArray<Link>>
+  /** Owners by the tuples their rows hold, for nodes on demand: what a new lease may wake. */
+  readonly offers: ReadonlyMap<string, Map<string, Set<InstanceKey>>>
+  /** Owners whose rows changed since their demand was last read: which rows, by key, or all of them. */
+  readonly dirtyOwners: Map<InstanceKey, Map<string, ReadonlyArray<string>> | "all">
+  /** The demanded instance of each root. */
+  readonly roots: Map<string, InstanceKey>
+  /** Demand of former parameters, withdrawn once the new ones have been read. */
+  readonly retiring: Array<{ readonly owner: InstanceKey | null; readonly key: InstanceKey }>
+  /** What needs a look in the next pass, and the counts behind the roll-ups; idle instances cost nothing. */
+  readonly agenda: Agenda<InstanceRecord>
   /** Desired again after their stage was given up: discarded before the next commit. */
   readonly discards: Set<InstanceKey>
   /** Records whose run must end. */
@@ -105,9 +135,23 @@ export interface World {
   /** Network failures since the last answer of any kind; the evidence for "offline". */
   networkFailures: number
   hostOnline: boolean
+  /** Received and sent in this session, over all instances. */
+  bytes: number
+  requests: number
+  /** Number of the newest status. */
+  generation: number
   ready: boolean
   closed: boolean
   statusDirty: boolean
+}
+
+/** Order of admission: leased first, then priority, parents, age. */
+const admittedFirst = (left: Entry<InstanceRecord>, right: Entry<InstanceRecord>): boolean => {
+  if (left.leased !== right.leased) return left.leased
+  const [a, b] = [left.record, right.record]
+  if (a.node.priority !== b.node.priority) return a.node.priority > b.node.priority
+  if (a.depth !== b.depth) return a.depth < b.depth
+  return left.at === right.at ? a.key < b.key : left.at < right.at
 }
 
 export const makeWorld = (
@@ -119,23 +163,62 @@ export const makeWorld = (
   params,
   config,
   records: new Map(),
-  leases: new Set(),
+  leases: new LeaseBook(graph),
   pauses: new PauseLock(),
   journal: new Journal(config.journalCapacity),
   ownership: new Map(Object.keys(graph.nodes).map((id) => [id, ownership(graph, id)])),
-  owned: new Map(Object.keys(graph.nodes).map((id) => [id, ownedBy(graph, id)])),
-  dirtyOwners: new Set(),
-  attention: new Set(),
+  links: new Map(Object.keys(graph.nodes).map((id) => [id, linksOf(graph, id)])),
+  offers: new Map(
+    Object.values(graph.nodes)
+      .filter(({ sync }) => sync === "onDemand")
+      .map(({ id }) => [id, new Map()]),
+  ),
+  dirtyOwners: new Map(),
+  roots: new Map(),
+  retiring: [],
+  agenda: makeAgenda(admittedFirst),
   discards: new Set(),
   stops: new Set(),
   collects: new Set(),
   lastRun: 0,
   networkFailures: 0,
   hostOnline: true,
+  bytes: 0,
+  requests: 0,
+  generation: 0,
   ready: false,
   closed: false,
   statusDirty: true,
 })
+
+/** The nodes a node owns, by the columns that bind them. */
+const linksOf = (graph: GraphData, node: string): ReadonlyArray<Link> => {
+  const links = new Map<string, { readonly columns: ReadonlyArray<string>; readonly nodes: Array<LinkedNode> }>()
+  for (const id of ownedBy(graph, node)) {
+    const { bindings } = ownership(graph, id)
+    const columns = bindings.map(({ column }) => column)
+    const name = JSON.stringify(columns)
+    const link = links.get(name) ?? { columns, nodes: [] }
+    links.set(name, link)
+    link.nodes.push({ id, bindings: bindings.map(({ binding }) => binding) })
+  }
+  return [...links.values()]
+}
+
+/** Forgets every instance and every note about one; leases, pauses and the journal stay. */
+export const clearWorld = (world: World): void => {
+  const { agenda } = world
+  for (const list of [world.records, world.dirtyOwners, world.roots, agenda.tallies]) list.clear()
+  for (const list of [agenda.touched, agenda.arrived, agenda.parked, agenda.wanting]) list.clear()
+  for (const list of [agenda.leaving, agenda.snapshots, agenda.denied, world.stops]) list.clear()
+  for (const list of [agenda.resuming, agenda.first, agenda.timers]) list.clear()
+  for (const list of [world.collects, world.discards]) list.clear()
+  for (const offers of world.offers.values()) offers.clear()
+  world.retiring.length = 0
+}
+
+/** More changed rows of one owner than this are read again with all others, in one statement. */
+export const maxReadRows = 1_000
 
 /** Number of owners above a node. */
 export const depthOf = (world: World, node: string): number => {
@@ -144,6 +227,8 @@ export const depthOf = (world: World, node: string): number => {
     owner = world.ownership.get(owner)?.owner ?? null
   return depth
 }
+
+const noDemands: ReadonlyArray<Demand> = []
 
 export const makeRecord = (world: World, instance: Instance, node: NodeDef, now: number): InstanceRecord => ({
   instance,
@@ -156,9 +241,9 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   desiredSince: now,
   held: null,
   storedUpToDateAt: 0,
-  demandedBy: new Set(),
+  demandedBy: new Map(),
   rootDemand: false,
-  demands: new Map(),
+  demands: noDemands,
   run: 0,
   wantsStart: false,
   fresh: false,
@@ -170,16 +255,42 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   requests: 0,
   slot: false,
   statusCache: null,
+  place: { bits: 0, rows: 0, timer: null, queued: null },
 })
 
 /** Whether something demands the instance now (leases count through their owners' demand). */
 export const isDemanded = (record: InstanceRecord): boolean => record.rootDemand || record.demandedBy.size > 0
 
-/** Marks a record's status as changed. */
+/** Desired as far as the machine knows: also while its binding is gone for a moment, and its children still run. */
+export const isActual = (record: InstanceRecord): boolean =>
+  record.state !== null && record.state._tag !== "Draining"
+
+/** Leases that name exactly this instance's node and agree with its bindings. */
+export const leasesOn = (world: World, record: InstanceRecord): number =>
+  world.leases.on(record.node.id, record.instance.bindings)
+
+/** Marks an owner's rows as changed: these, by primary key, or all of them. */
+export const markOwner = (
+  world: World,
+  owner: InstanceRecord,
+  rows: ReadonlyArray<ReadonlyArray<string>> | "all",
+): void => {
+  if ((world.links.get(owner.node.id) ?? []).length === 0) return
+  const marked = world.dirtyOwners.get(owner.key)
+  if (rows === "all" || marked === "all" || owner.demands.length === 0) {
+    world.dirtyOwners.set(owner.key, "all")
+    return
+  }
+  const keys = marked ?? new Map<string, ReadonlyArray<string>>()
+  for (const key of rows) keys.set(JSON.stringify(key), key)
+  world.dirtyOwners.set(owner.key, keys.size > maxReadRows ? "all" : keys)
+}
+
+/** Marks a record as changed: its status, and what it needs next. To be called after every change of a record. */
 export const touch = (world: World, record: InstanceRecord): void => {
   record.statusCache = null
   world.statusDirty = true
-  world.attention.add(record)
+  world.agenda.touched.add(record)
 }
 
 /** Known to be current: live, and up to date since its run began. */
@@ -191,7 +302,7 @@ export const isFresh = (record: InstanceRecord): boolean => record.fresh && reco
  */
 export const ancestorsFresh = (world: World, record: InstanceRecord): boolean => {
   if (record.rootDemand) return true
-  for (const key of record.demandedBy) {
+  for (const key of record.demandedBy.keys()) {
     const owner = world.records.get(key)
     if (owner !== undefined && isFresh(owner) && ancestorsFresh(world, owner)) return true
   }

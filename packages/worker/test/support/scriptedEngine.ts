@@ -40,7 +40,7 @@ const status = (
 ): EngineStatus => ({
   graph: "scripted",
   state: "live",
-  nodes: {},
+  nodes: {}, progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
   instances: Object.fromEntries([...held].map(([node, count]) => [node, instance(node, count)])),
   connections: { open: 0, max: 4, waiting: 0 },
   pauseReasons: pauses,
@@ -96,6 +96,7 @@ export const makeScriptedEngine = Effect.gen(function* () {
         desired: true,
         why: [],
         waitingFor: null,
+        next: null,
         status: null,
         definition: null,
         journal: [],
