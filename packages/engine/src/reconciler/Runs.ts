@@ -57,7 +57,6 @@ const run = Effect.fnUntraced(function* (runs: Runs, record: InstanceRecord, num
       onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : end(failureOf(key, cause))),
       onSuccess: () => end(ended(key, "the source ended by itself")),
     }),
-    Effect.withSpan("espalier.run", { attributes: { key } }),
   )
 })
 

@@ -78,6 +78,8 @@ export const makeScriptedEngine = Effect.gen(function* () {
     statusChanges: SubscriptionRef.changes(ref),
     commits: Stream.fromPubSub(commits),
     acquire: (lease: Lease) => Effect.acquireRelease(count(lease.node, 1), () => count(lease.node, -1)),
+    setParams: () => ask("setParams"),
+    explainRow: (table, primaryKey) => Effect.succeed({ table, primaryKey, heldBy: [] }),
     retry: (key) => Effect.as(ask(`retry ${key}`), true),
     refetch: (key) => Effect.as(ask(`refetch ${key}`), key !== "unknown"),
     pause: (reason) =>
