@@ -5,16 +5,12 @@
  */
 import type { OwnerRow } from "../ports/LocalStore.ts"
 import { CompileError, compileInstance } from "../protocol/compile.ts"
-import type { Lease } from "../protocol/Lease.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
-import { tallyOf } from "./Agenda.ts"
-import type { Target } from "./LeaseBook.ts"
+import type { Link, LinkedNode } from "./links.ts"
 import {
   type Demand,
   type DemandedTuple,
   type InstanceRecord,
-  type Link,
-  type LinkedNode,
   makeRecord,
   touch,
   type World,
@@ -26,10 +22,11 @@ export type DemandChange = Set<InstanceRecord>
 export const noChange = (): DemandChange => new Set()
 
 /** `always` nodes are demanded by their owners' rows alone; `onDemand` nodes need a lease on them or on something below. */
-const wanted = (world: World, node: string, bindings: Readonly<Record<string, string>>): boolean =>
+export const wanted = (world: World, node: string, bindings: Readonly<Record<string, string>>): boolean =>
   world.graph.nodes[node]?.sync === "always" || world.leases.asks(node, bindings)
 
-const compile = (
+/** The instance, or null with a line in the journal when it does not compile. */
+export const compile = (
   world: World,
   node: string,
   bindings: Readonly<Record<string, string>>,
@@ -63,7 +60,8 @@ export const demandRoots = (world: World, now: number, change: DemandChange): vo
   for (const [node, { owner }] of world.ownership) if (owner === null) demandRoot(world, node, now, change)
 }
 
-const demandRoot = (world: World, node: string, now: number, change: DemandChange): void => {
+/** Demands one root if it is wanted; withdraws it otherwise. */
+export const demandRoot = (world: World, node: string, now: number, change: DemandChange): void => {
   const former = world.roots.get(node)
   const instance = wanted(world, node, {}) ? compile(world, node, {}, now) : null
   if (former !== undefined && former !== instance?.key) {
@@ -89,13 +87,14 @@ export const withdrawRoot = (world: World, key: InstanceKey, change: DemandChang
   change.add(record)
 }
 
-const bindingsOf = (node: LinkedNode, tuple: string): Readonly<Record<string, string>> => {
+/** The bindings a tuple gives a node. */
+export const bindingsOf = (node: LinkedNode, tuple: string): Readonly<Record<string, string>> => {
   const values = JSON.parse(tuple) as ReadonlyArray<string>
   return Object.fromEntries(node.bindings.map((binding, index) => [binding, values[index] ?? ""]))
 }
 
 /** Demands the instance a tuple binds, or null when it is not wanted. */
-const demandOne = (
+export const demandOne = (
   world: World,
   owner: InstanceRecord,
   node: LinkedNode,
@@ -242,64 +241,6 @@ export const withdrawAll = (world: World, owner: InstanceRecord, change: DemandC
   owner.demands = []
 }
 
-/** What is asked for changed: looks again at the roots and tuples concerned, from the values already known. */
-export const demandLeased = (
-  world: World,
-  targets: ReadonlyArray<Target>,
-  now: number,
-  change: DemandChange,
-): void => {
-  for (const target of targets) {
-    if (world.ownership.get(target.node)?.owner === null) demandRoot(world, target.node, now, change)
-    else
-      for (const [tuple, owners] of offered(world, target))
-        for (const key of owners) reconsider(world, key, target.node, tuple, now, change)
-  }
-}
-
-/** The tuples that agree with a target, and the owners that hold them. Fully bound ones are looked up. */
-const offered = (
-  world: World,
-  { bindings, node }: Target,
-): ReadonlyArray<readonly [tuple: string, owners: ReadonlySet<InstanceKey>]> => {
-  const offers = world.offers.get(node)
-  const names = (world.ownership.get(node)?.bindings ?? []).map(({ binding }) => binding)
-  if (offers === undefined) return []
-  if (names.every((name) => bindings[name] !== undefined)) {
-    const tuple = JSON.stringify(names.map((name) => bindings[name]))
-    const owners = offers.get(tuple)
-    return owners === undefined ? [] : [[tuple, owners]]
-  }
-  const agrees = (tuple: string): boolean => {
-    const values = JSON.parse(tuple) as ReadonlyArray<string>
-    return names.every((name, index) => bindings[name] === undefined || bindings[name] === values[index])
-  }
-  return [...offers].filter(([tuple]) => agrees(tuple))
-}
-
-const reconsider = (
-  world: World,
-  key: InstanceKey,
-  node: string,
-  tuple: string,
-  now: number,
-  change: DemandChange,
-): void => {
-  const owner = world.records.get(key)
-  if (owner === undefined) return
-  for (const [index, link] of (world.links.get(owner.node.id) ?? []).entries()) {
-    const at = link.nodes.findIndex(({ id }) => id === node)
-    const linked = link.nodes[at]
-    const held = owner.demands[index]?.tuples.get(tuple)
-    if (linked === undefined || held === undefined) continue
-    const had = held.keys[at] ?? null
-    if (!wanted(world, node, bindingsOf(linked, tuple))) {
-      held.keys[at] = null
-      withdraw(world, owner.key, had, change)
-    } else if (had === null) held.keys[at] = demandOne(world, owner, linked, tuple, now, change)
-  }
-}
-
 /** Parameters of a node changed: compiles anew what its owners' rows demand; former instances are left to retire. */
 export const redemand = (
   world: World,
@@ -322,18 +263,4 @@ export const redemand = (
       }
     }
   }
-}
-
-/** Marks the instances a lease names: leased ones go first, and their status counts leases. */
-export const touchLeased = (world: World, lease: Lease, now: number): void => {
-  const bindings = Object.entries(lease.bindings ?? {})
-  const names = world.ownership.get(lease.node)?.bindings ?? []
-  if (bindings.length > 0 && bindings.length === names.length) {
-    const key = compile(world, lease.node, Object.fromEntries(bindings), now)?.key
-    const record = key === undefined ? undefined : world.records.get(key)
-    if (record !== undefined) touch(world, record)
-    return
-  }
-  for (const record of tallyOf(world, lease.node).desired)
-    if (bindings.every(([name, value]) => record.instance.bindings[name] === value)) touch(world, record)
 }

@@ -1,6 +1,7 @@
 /** Takes one input into the world. Synchronous; random numbers arrive as an argument. */
-import { demandLeased, noChange, touchLeased } from "./Desired.ts"
+import { noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
+import { demandLeased, touchLeased } from "./Leased.ts"
 import { fail, noteAnswer, restart, send, takeIn } from "./Steps.ts"
 import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
 import { Control } from "../protocol/constants.ts"

@@ -155,7 +155,8 @@ const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
 const forever = (loop: Loop): Effect.Effect<never> =>
   Effect.gen(function* () {
     yield* takeInputs(loop, yield* awaitInputs(loop))
-    if (!loop.world.closed) yield* pass(loop)
+    if (!loop.world.closed)
+      yield* pass(loop).pipe(Effect.withSpan("espalier.reconcile", {}, { captureStackTrace: false }))
     const now = yield* Clock.currentTimeMillis
     if (loop.world.statusDirty && now - loop.publishedAt >= loop.world.config.statusIntervalMillis)
       yield* publish(loop, now)

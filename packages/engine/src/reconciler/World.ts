@@ -10,13 +10,14 @@ import { type InstanceState, isActive } from "../machine/InstanceState.ts"
 import type { EngineConfigShape } from "../ports/EngineConfig.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
-import { ownedBy, type Ownership, ownership } from "../protocol/compile.ts"
+import { type Ownership, ownership } from "../protocol/compile.ts"
 import type { InstanceStatus } from "../protocol/InstanceStatus.ts"
 import type { Message } from "../protocol/Message.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import { type Agenda, type Entry, makeAgenda, type Place } from "./agendaParts.ts"
 import { Journal } from "./Journal.ts"
 import { LeaseBook } from "./LeaseBook.ts"
+import { type Link, linksOf, ownersAbove } from "./links.ts"
 import { PauseLock } from "./PauseLock.ts"
 
 /** What the store holds of an instance. */
@@ -89,18 +90,6 @@ export interface DemandedTuple {
   rows: number
   /** The instance it demands of each node of the link; null when the node is not wanted or does not compile. */
   readonly keys: Array<InstanceKey | null>
-}
-
-/** Nodes of one owner that are bound by the same of its columns. */
-export interface Link {
-  readonly columns: ReadonlyArray<string>
-  readonly nodes: ReadonlyArray<LinkedNode>
-}
-
-export interface LinkedNode {
-  readonly id: string
-  /** Binding names in the order of the link's columns. */
-  readonly bindings: ReadonlyArray<string>
 }
 
 export interface World {
@@ -191,20 +180,6 @@ export const makeWorld = (
   statusDirty: true,
 })
 
-/** The nodes a node owns, by the columns that bind them. */
-const linksOf = (graph: GraphData, node: string): ReadonlyArray<Link> => {
-  const links = new Map<string, { readonly columns: ReadonlyArray<string>; readonly nodes: Array<LinkedNode> }>()
-  for (const id of ownedBy(graph, node)) {
-    const { bindings } = ownership(graph, id)
-    const columns = bindings.map(({ column }) => column)
-    const name = JSON.stringify(columns)
-    const link = links.get(name) ?? { columns, nodes: [] }
-    links.set(name, link)
-    link.nodes.push({ id, bindings: bindings.map(({ binding }) => binding) })
-  }
-  return [...links.values()]
-}
-
 /** Forgets every instance and every note about one; leases, pauses and the journal stay. */
 export const clearWorld = (world: World): void => {
   const { agenda } = world
@@ -220,21 +195,13 @@ export const clearWorld = (world: World): void => {
 /** More changed rows of one owner than this are read again with all others, in one statement. */
 export const maxReadRows = 1_000
 
-/** Number of owners above a node. */
-export const depthOf = (world: World, node: string): number => {
-  let depth = 0
-  for (let owner = world.ownership.get(node)?.owner ?? null; owner !== null; depth++)
-    owner = world.ownership.get(owner)?.owner ?? null
-  return depth
-}
-
 const noDemands: ReadonlyArray<Demand> = []
 
 export const makeRecord = (world: World, instance: Instance, node: NodeDef, now: number): InstanceRecord => ({
   instance,
   key: instance.key,
   node,
-  depth: depthOf(world, node.id),
+  depth: ownersAbove(world.graph, node.id),
   state: null,
   hash: instance.hash,
   since: now,

@@ -24,6 +24,8 @@ export interface Answer {
 
 /** What requests need besides their address. */
 export interface RequestContext {
+  /** The instance, for spans. */
+  readonly key: string
   readonly fetch: typeof globalThis.fetch
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
@@ -47,7 +49,10 @@ export const askInSlot = (
   live: boolean,
 ): Effect.Effect<Answer, ShapeErrorReason> =>
   Effect.catchTag(
-    context.slots.withSlot(lane, live, (slot) => ask(context, slot, url)),
+    context.slots.withSlot(lane, live, (slot) =>
+      // Never the address: its query may carry a secret.
+      Effect.withSpan(ask(context, slot, url), "espalier.request", { attributes: { key: context.key, live } }),
+    ),
     "SlotCut",
     () => askInSlot(context, lane, url, live),
   )
@@ -179,6 +184,7 @@ const readAnswer = (
     }
     text += yield* decodeText(decoder, undefined)
     const elapsedMillis = (yield* Clock.currentTimeMillis) - sentAt
+    yield* Effect.annotateCurrentSpan({ status: response.status, bytes })
     return { status: response.status, headers: response.headers, text, bytes, elapsedMillis }
   })
 
