@@ -117,10 +117,14 @@ describe("createEngine", () => {
     expect(await reading).toBe("ended")
     expect(seen.length).toBeGreaterThan(0)
     const waiting = engine.until(() => false)
-    const commits = Array.fromAsync(engine.commits())
+    const commits = (async () => {
+      let count = 0
+      for await (const notice of engine.commits()) count += notice.tables.length
+      return count
+    })()
     await engine.close()
     await expect(waiting).rejects.toThrow("closed")
-    expect(await commits).toEqual([])
+    expect(await commits).toBe(0)
     await engine.close()
   })
 
