@@ -94,7 +94,13 @@ export interface EngineStatus {
   readonly nodes: Readonly<Record<string, NodeStatus>>
   readonly progress: Progress
   readonly instances: Readonly<Record<string, InstanceStatus>>
-  readonly connections: { readonly open: number; readonly max: number; readonly waiting: number }
+  /** `heldMillis`: the server fails, so nothing is asked of it for this long. */
+  readonly connections: {
+    readonly open: number
+    readonly max: number
+    readonly waiting: number
+    readonly heldMillis?: number
+  }
   readonly pauseReasons: ReadonlyArray<PauseReason>
   /** True once the first desired state was computed from the store, so that "no rows" means no rows. */
   readonly ready: boolean

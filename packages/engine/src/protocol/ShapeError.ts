@@ -47,7 +47,7 @@ export class RowRejected extends Schema.TaggedClass<RowRejected>()("RowRejected"
 export class StoreUnavailable extends Schema.TaggedClass<StoreUnavailable>()("StoreUnavailable", {
   message: Schema.String,
 }) {}
-/** Local storage is full. */
+/** Local storage is full. Transient: everything pauses and is tried again (`storageRetryMillis`). */
 export class QuotaExceeded extends Schema.TaggedClass<QuotaExceeded>()("QuotaExceeded", {
   message: Schema.String,
 }) {}
@@ -73,6 +73,7 @@ const transientReasons: ReadonlySet<ShapeErrorReason["_tag"]> = new Set([
   "ProtocolViolation",
   "SourceEnded",
   "StoreUnavailable",
+  "QuotaExceeded",
 ])
 
 /** An instance's failure. */

@@ -14,6 +14,8 @@ export {
   tableVersion,
 } from "./compile.ts"
 export type { LocalQuery, Ownership, OwnerBinding } from "./compile.ts"
+export { localFailures, wireFailures } from "./failures.ts"
+export type { FailureRow } from "./failures.ts"
 export type * from "./InstanceStatus.ts"
 export { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd, isUpToDate } from "./Message.ts"
 export type {

@@ -5,7 +5,7 @@
  */
 import type { InstanceState } from "../machine/InstanceState.ts"
 import { makeTally, type Entry, type Heap, type Tally } from "./agendaParts.ts"
-import { ancestorsFresh, type InstanceRecord, isDemanded, isFresh, leasesOn, type World } from "./World.ts"
+import { ancestorsFresh, type InstanceRecord, isDemanded, isFresh, type World } from "./World.ts"
 
 /** The state, or the one a pause holds. */
 export const inner = (state: InstanceState | null): InstanceState | null =>
@@ -59,7 +59,8 @@ const place = (world: World, record: InstanceRecord): void => {
   member(agenda.wanting, record, record.wantsStart && eligible)
   member(agenda.leaving, record, known && record.revokeAt !== null && !isDemanded(record))
   member(agenda.snapshots, record, tag === "Initial" || tag === "Refetching")
-  member(agenda.denied, record, state?._tag === "Halted" && state.error.reason._tag === "Forbidden")
+  const held = inner(state)
+  member(agenda.denied, record, held?._tag === "Halted" && held.error.reason._tag === "Forbidden")
   queue(world, record, eligible && tag === "Pending")
   count(world, record, known)
   setTimer(world, record, known ? dueAt(world, record, eligible) : null)
@@ -72,9 +73,9 @@ const queue = (world: World, record: InstanceRecord, waits: boolean): void => {
     at.queued = null
     return
   }
-  const leased = leasesOn(world, record) > 0
-  if (at.queued !== null && at.queued.at === record.desiredSince && at.queued.leased === leased) return
-  at.queued = { record, at: record.desiredSince, leased }
+  const { desiredSince, preferred } = record
+  if (at.queued !== null && at.queued.at === desiredSince && at.queued.preferred === preferred) return
+  at.queued = { record, at: desiredSince, preferred }
   const heap = record.state?._tag === "Pending" && record.state.checkpoint !== null ? "resuming" : "first"
   world.agenda[heap].push(at.queued)
 }
@@ -93,8 +94,14 @@ export const takeQueued = (world: World, heap: Heap<Entry<InstanceRecord>>): Ins
 
 const setTimer = (world: World, record: InstanceRecord, at: number | null): void => {
   if (at === (record.place.timer?.at ?? null)) return
-  record.place.timer = at === null ? null : { record, at, leased: false }
+  record.place.timer = at === null ? null : { record, at, preferred: false }
   if (record.place.timer !== null) world.agenda.timers.push(record.place.timer)
+}
+
+/** Has the record looked at in the next pass, whatever its time. */
+export const hurry = (world: World, record: InstanceRecord): void => {
+  record.place.timer = { record, at: Number.NEGATIVE_INFINITY, preferred: false }
+  world.agenda.timers.push(record.place.timer)
 }
 
 /** When something of the record is due; null while only an event can move it. */

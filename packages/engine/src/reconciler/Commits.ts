@@ -18,10 +18,16 @@ import {
 import { judge } from "./Arrivals.ts"
 import { refresh } from "./Agenda.ts"
 import { type DemandChange, noChange, takeRows } from "./Desired.ts"
-import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
-import { type Arrived, type InstanceRecord, isActual, markOwner, touch, type World } from "./World.ts"
+import { holdForStorage } from "./Pauses.ts"
+import { reopenDenied } from "./Recovery.ts"
+import { fail, restart, send, takeIn } from "./Steps.ts"
+import { markOwner } from "./Owners.ts"
+import { type Arrived, type InstanceRecord, isActual, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
+
+/** A second unknown row within this time is paced as a failure. */
+const refetchWindowMillis = 60_000
 
 interface Ready {
   readonly record: InstanceRecord
@@ -138,8 +144,14 @@ const refuse = Effect.fnUntraced(function* (
   if (outcome.kind === "unknown-row" && record.state?._tag !== "Refetching") {
     world.journal.add(now, record.key, "unknown-row", outcome.message)
     send(world, record, { _tag: "MustRefetch" }, now)
-    restart(world, record)
-    return
+    const again = now - record.refetchedAt < refetchWindowMillis
+    record.refetches = again ? record.refetches + 1 : 0
+    record.refetchedAt = now
+    if (!again) return restart(world, record)
+    // A server whose log and snapshot never agree would be asked for the whole shape without end.
+    const message = `${outcome.message}, also after a refetch`
+    const reason = new ProtocolViolation({ message })
+    return fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
   const reason = new RowRejected({ table: outcome.table, message: outcome.message })
   fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
@@ -158,6 +170,7 @@ const failAll = Effect.fnUntraced(function* (
         : new StoreUnavailable({ message: error.message })
     fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
+  if (error.kind === "quota") holdForStorage(world, now)
 })
 
 /** Tables changed by a commit. */

@@ -32,5 +32,7 @@ export type Input =
       readonly done: Deferred.Deferred<void, CompileError>
     }
   | { readonly _tag: "Wipe"; readonly done: Deferred.Deferred<void, StoreError> }
+  /** There are new credentials, or somebody asked to try the old ones again. */
+  | { readonly _tag: "Credentials" }
   /** Nothing happened but time. */
   | { readonly _tag: "Wake" }

@@ -15,6 +15,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { GraphData } from "../graph/Graph.ts"
+import { Credentials, type CredentialsShape } from "../ports/Credentials.ts"
 import { EngineConfig } from "../ports/EngineConfig.ts"
 import { HostSignals } from "../ports/HostSignals.ts"
 import { LocalStore, type StoreError } from "../ports/LocalStore.ts"
@@ -28,11 +29,15 @@ import type { Input } from "./Input.ts"
 import { takeInput } from "./Inputs.ts"
 import { changeParams, retire } from "./Params.ts"
 import { restore } from "./Restore.ts"
+import { type ClockReading, clockJump, expireStuck, noteJump, watchDue } from "./ClockWatch.ts"
+import { expirePauses, pauseDue } from "./Pauses.ts"
+import { type Prefer, preferLeased } from "./Preferred.ts"
 import { type Runs, startWanted, stopNoted } from "./Runs.ts"
 import { engineStatus } from "./Status.ts"
 import { nextDue } from "./Agenda.ts"
 import { admit, expire, send, takeIn } from "./Steps.ts"
-import { clearWorld, makeWorld, type World } from "./World.ts"
+import { clearWorld } from "./Owners.ts"
+import { makeWorld, type World } from "./World.ts"
 
 /** How long a pass waits before trying a failed store again. */
 export const storeRetryMillis = 1_000
@@ -57,7 +62,12 @@ export interface Reconciler {
 
 interface Loop extends Reconciler {
   readonly runs: Runs
+  readonly credentials: CredentialsShape
+  readonly prefer: Prefer
   publishedAt: number
+  clocks: ClockReading | null
+  /** When the loop meant to wake. */
+  wakeAt: number | null
 }
 
 /** Says that the status changed. What it is now, whoever listens computes: with nobody listening it costs nothing. */
@@ -90,7 +100,10 @@ const pass = Effect.fnUntraced(function* (loop: Loop) {
     const read = yield* refreshDemand(world, store)
     if (world.retiring.length > 0) takeIn(world, retire(world), "unleased", yield* Clock.currentTimeMillis)
     const now = yield* Clock.currentTimeMillis
+    expirePauses(world, now)
+    expireStuck(world, yield* Random.next, now)
     const gone = expire(world, now)
+    preferLeased(world, loop.prefer)
     yield* stop(loop)
     yield* notify(loop, yield* collectNoted(world, store))
     admit(world, now)
@@ -135,14 +148,39 @@ const takeInputs = Effect.fnUntraced(function* (loop: Loop, inputs: ReadonlyArra
     const answer = takeInput(loop.world, input, random, yield* Clock.currentTimeMillis)
     if (answer !== null) yield* Deferred.succeed(answer.input.known, answer.known)
   }
+  if (loop.world.reopenCredentials) {
+    loop.world.reopenCredentials = false
+    yield* loop.credentials.reopen
+  }
+})
+
+const earliest = (...times: ReadonlyArray<number | null>): number | null =>
+  times.reduce((first, at) => (first === null || (at !== null && at < first) ? at : first), null)
+
+const readClocks = Effect.gen(function* () {
+  return { wall: yield* Clock.currentTimeMillis, monotonic: Number(yield* Clock.monotonicTimeNanos) / 1e6 }
+})
+
+/** The host slept, or its clock was set: open requests are dead and are asked again, as few at a time as ever. */
+const watchClocks = Effect.fnUntraced(function* (loop: Loop) {
+  const { clocks, wakeAt, world } = loop
+  const now = yield* readClocks
+  const jump = clocks === null ? 0 : clockJump(clocks, now, wakeAt, world.config.clockJumpMillis)
+  loop.clocks = now
+  if (jump === 0) return
+  noteJump(world, jump, now.wall)
+  loop.runs.source.distrust?.()
 })
 
 /** Waits for inputs, or until something is due; takes all that are there. */
 const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
+  const { world } = loop
   const now = yield* Clock.currentTimeMillis
-  const due = loop.world.closed ? null : nextDue(loop.world)
-  const publishAt = loop.world.statusDirty ? loop.publishedAt + loop.world.config.statusIntervalMillis : null
-  const at = due === null ? publishAt : publishAt === null ? due : Math.min(due, publishAt)
+  const due = world.closed ? null : earliest(nextDue(world), pauseDue(world))
+  const active = due !== null || (yield* FiberMap.size(loop.runs.fibers)) > 0
+  const publishAt = world.statusDirty ? loop.publishedAt + world.config.statusIntervalMillis : null
+  const at = earliest(due, watchDue(world, active, now), publishAt)
+  loop.wakeAt = at
   const take = Queue.take(loop.inputs)
   if (at === null) {
     const first = yield* take
@@ -154,7 +192,9 @@ const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
 
 const forever = (loop: Loop): Effect.Effect<never> =>
   Effect.gen(function* () {
-    yield* takeInputs(loop, yield* awaitInputs(loop))
+    const inputs = yield* awaitInputs(loop)
+    yield* watchClocks(loop)
+    yield* takeInputs(loop, inputs)
     if (!loop.world.closed)
       yield* pass(loop).pipe(Effect.withSpan("espalier.reconcile", {}, { captureStackTrace: false }))
     const now = yield* Clock.currentTimeMillis
@@ -184,7 +224,22 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const published = yield* SubscriptionRef.make(0)
   const status = (): EngineStatus => engineStatus(world, source.connections())
   const commits = yield* PubSub.sliding<CommitNotice>(config.journalCapacity)
-  const loop: Loop = { world, store, inputs, status, published, commits, runs, publishedAt: 0 }
+  const credentials = yield* Credentials
+  const prefer: Prefer = (key, leased) => source.prefer?.(key, leased)
+  const loop: Loop = {
+    world,
+    store,
+    inputs,
+    status,
+    published,
+    commits,
+    runs,
+    credentials,
+    prefer,
+    publishedAt: 0,
+    clocks: null,
+    wakeAt: null,
+  }
 
   const now = yield* Clock.currentTimeMillis
   restore(world, yield* store.instances, now)
@@ -197,6 +252,10 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
 
   yield* signals.changes.pipe(
     Stream.runForEach((signal) => Queue.offer(inputs, { _tag: "Host", signal })),
+    Effect.forkScoped,
+  )
+  yield* credentials.changes.pipe(
+    Stream.runForEach(() => Queue.offer(inputs, { _tag: "Credentials" })),
     Effect.forkScoped,
   )
   yield* Queue.offer(inputs, { _tag: "Wake" })

@@ -85,12 +85,16 @@ export const startWanted = Effect.fnUntraced(function* (world: World, runs: Runs
   refresh(world)
   const wanted = [...world.agenda.wanting]
     .filter((record) => record.wantsStart && ancestorsFresh(world, record))
-    .toSorted((a, b) => a.depth - b.depth || b.node.priority - a.node.priority)
+    .toSorted(
+      (a, b) =>
+        a.depth - b.depth || Number(b.preferred) - Number(a.preferred) || b.node.priority - a.node.priority,
+    )
   for (const record of wanted) {
     record.wantsStart = false
     record.run = ++world.lastRun
     record.fresh = false
     record.buffer = []
+    record.heardAt = now
     touch(world, record)
     world.journal.add(now, record.key, "start", record.state?._tag ?? "")
     yield* FiberMap.run(runs.fibers, record.key, run(runs, record, record.run))

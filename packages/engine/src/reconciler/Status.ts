@@ -14,7 +14,7 @@ import type {
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import { inner, refresh, tallyOf } from "./Agenda.ts"
 import type { Tally } from "./agendaParts.ts"
-import { offlineAfterFailures } from "./Steps.ts"
+import { offlineAfterFailures } from "./Recovery.ts"
 import { type InstanceRecord, isDemanded, isFresh, leasesOn, type World } from "./World.ts"
 
 const stateName = (record: InstanceRecord): StateName => {

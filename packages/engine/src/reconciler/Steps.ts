@@ -10,13 +10,13 @@ import type { Forbidden, ShapeError } from "../protocol/ShapeError.ts"
 import { type DemandChange, noChange, withdrawAll } from "./Desired.ts"
 import { backoffMillis, isTerminal } from "./retryPolicy.ts"
 import { ownersComplete, refresh, takeDue, takeQueued } from "./Agenda.ts"
+import { markOwner } from "./Owners.ts"
 import {
   ancestorsFresh,
   type InstanceRecord,
   isActual,
   isDemanded,
   isRunning,
-  markOwner,
   touch,
   type World,
 } from "./World.ts"
@@ -157,6 +157,7 @@ export const forget = (world: World, record: InstanceRecord, detail: string, now
   record.revokeAt = null
   record.keepUntil = null
   noteStop(world, record)
+  if (record.preferred) world.dropped.add(record)
   world.records.delete(record.key)
   touch(world, record)
 }
@@ -172,37 +173,17 @@ export const fail = (
   if (!isRunning(record)) return
   const attempt = (record.state?.attempt ?? 0) + 1
   const terminal = isTerminal(error, { desiredForMillis: now - record.desiredSince, attempt })
-  const retryAt = now + backoffMillis(attempt, random, error.retryAfterMillis, world.config)
+  const retryAt =
+    now + backoffMillis(Math.max(attempt, record.refetches), random, error.retryAfterMillis, world.config)
   world.journal.add(now, record.key, "failed", `${error.reason._tag}: ${error.reason.message}`)
-  send(world, record, { _tag: "Failed", error, terminal, retryAt }, now)
-  if (terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked)
-    purge(world, record, "the gateway revoked it", now)
+  const revoked = terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked
+  send(world, record, { _tag: "Failed", error, terminal, retryAt, revoked }, now)
+  if (revoked) purge(world, record, "the gateway revoked it", now)
 }
 
-/** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
-export const offlineAfterFailures = 2
-
-/** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
-export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
-  refresh(world)
-  for (const record of [...world.agenda.denied]) {
-    if (!record.demandedBy.has(owner.key)) continue
-    record.desiredSince = now
-    send(world, record, { _tag: "RetryAsked" }, now)
-  }
-}
-
-/** Any answer of the server proves that it can be reached: what waits for the network need not wait longer. */
-export const noteAnswer = (world: World, now: number): void => {
-  const wasOffline = world.networkFailures >= offlineAfterFailures
-  world.networkFailures = 0
-  if (!wasOffline) return
-  world.statusDirty = true
-  world.journal.add(now, null, "reachable", "the server answers again")
-  for (const record of world.records.values())
-    if (record.state?._tag === "Backoff" && record.state.error.reason._tag === "Network")
-      send(world, record, { _tag: "RetryAsked" }, now)
-}
+/** A wait is over when its time has come, or when the clock was set back to before it began. */
+const isDue = (record: InstanceRecord, retryAt: number, now: number): boolean =>
+  retryAt <= now || now < record.since
 
 /** Everything whose time has come. Returns whether rows were given up. */
 export const expire = (world: World, now: number): boolean => {
@@ -211,7 +192,7 @@ export const expire = (world: World, now: number): boolean => {
     if (world.records.get(record.key) !== record) continue
     touch(world, record)
     const state = record.state
-    if (state?._tag === "Backoff" && state.retryAt <= now && ancestorsFresh(world, record))
+    if (state?._tag === "Backoff" && isDue(record, state.retryAt, now) && ancestorsFresh(world, record))
       send(world, record, { _tag: "RetryDue" }, now)
     if (isDemanded(record)) continue
     if (record.revokeAt !== null && record.revokeAt <= now && ownersComplete(world, record))

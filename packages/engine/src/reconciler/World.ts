@@ -73,6 +73,17 @@ export interface InstanceRecord {
   bytes: number
   requests: number
   slot: boolean
+  /** When its run last said anything, epoch milliseconds. */
+  heardAt: number
+  /** Refetches in a row for rows the store did not know, and when the last one was. */
+  refetches: number
+  refetchedAt: number
+  /** Somebody looks at it, or at something below it: it is served before others. */
+  preferred: boolean
+  /** Owners that are preferred because it is. */
+  preferredFor: ReadonlyArray<InstanceKey>
+  /** Preferred instances below it. */
+  preferredBelow: number
   statusCache: InstanceStatus | null
   /** Where it stands in the agenda; kept by the agenda alone. */
   readonly place: Place<InstanceRecord>
@@ -111,6 +122,8 @@ export interface World {
   readonly roots: Map<string, InstanceKey>
   /** Demand of former parameters, withdrawn once the new ones have been read. */
   readonly retiring: Array<{ readonly owner: InstanceKey | null; readonly key: InstanceKey }>
+  /** Touched since their precedence was last looked at. */
+  readonly unranked: Set<InstanceRecord>
   /** What needs a look in the next pass, and the counts behind the roll-ups; idle instances cost nothing. */
   readonly agenda: Agenda<InstanceRecord>
   /** Desired again after their stage was given up: discarded before the next commit. */
@@ -119,24 +132,37 @@ export interface World {
   readonly stops: Set<InstanceRecord>
   /** Held instances whose rows go in the next collection. */
   readonly collects: Set<InstanceKey>
+  /** Records that went while preferred: their source and owners are still to be told. */
+  readonly dropped: Set<InstanceRecord>
   /** Number of the newest run; never reused, also when a key is forgotten and demanded again. */
   lastRun: number
   /** Network failures since the last answer of any kind; the evidence for "offline". */
   networkFailures: number
+  /** Failures of the origin (no answer, or an overloaded one) since the last good answer. */
+  originFailures: number
   hostOnline: boolean
   /** Received and sent in this session, over all instances. */
   bytes: number
   requests: number
   /** Number of the newest status. */
   generation: number
+  /** The host shows the app to nobody, and since when; null when it does, or once that has become a pause. */
+  hostVisible: boolean
+  hiddenSince: number | null
+  /** Since when the full disk holds everything. */
+  storageSince: number | null
+  /** When runs that say nothing were last looked for; also moved by a clock jump. */
+  watchedAt: number
+  /** Somebody retried what was halted for its credentials. */
+  reopenCredentials: boolean
   ready: boolean
   closed: boolean
   statusDirty: boolean
 }
 
-/** Order of admission: leased first, then priority, parents, age. */
+/** Order of admission: preferred first, then priority, parents, age. */
 const admittedFirst = (left: Entry<InstanceRecord>, right: Entry<InstanceRecord>): boolean => {
-  if (left.leased !== right.leased) return left.leased
+  if (left.preferred !== right.preferred) return left.preferred
   const [a, b] = [left.record, right.record]
   if (a.node.priority !== b.node.priority) return a.node.priority > b.node.priority
   if (a.depth !== b.depth) return a.depth < b.depth
@@ -165,36 +191,30 @@ export const makeWorld = (
   dirtyOwners: new Map(),
   roots: new Map(),
   retiring: [],
+  unranked: new Set(),
   agenda: makeAgenda(admittedFirst),
   discards: new Set(),
   stops: new Set(),
   collects: new Set(),
+  dropped: new Set(),
   lastRun: 0,
   networkFailures: 0,
+  originFailures: 0,
   hostOnline: true,
   bytes: 0,
   requests: 0,
   generation: 0,
+  hostVisible: true,
+  hiddenSince: null,
+  storageSince: null,
+  watchedAt: 0,
+  reopenCredentials: false,
   ready: false,
   closed: false,
   statusDirty: true,
 })
 
-/** Forgets every instance and every note about one; leases, pauses and the journal stay. */
-export const clearWorld = (world: World): void => {
-  const { agenda } = world
-  for (const list of [world.records, world.dirtyOwners, world.roots, agenda.tallies]) list.clear()
-  for (const list of [agenda.touched, agenda.arrived, agenda.parked, agenda.wanting]) list.clear()
-  for (const list of [agenda.leaving, agenda.snapshots, agenda.denied, world.stops]) list.clear()
-  for (const list of [agenda.resuming, agenda.first, agenda.timers]) list.clear()
-  for (const list of [world.collects, world.discards]) list.clear()
-  for (const offers of world.offers.values()) offers.clear()
-  world.retiring.length = 0
-}
-
-/** More changed rows of one owner than this are read again with all others, in one statement. */
-export const maxReadRows = 1_000
-
+const noOwners: ReadonlyArray<InstanceKey> = []
 const noDemands: ReadonlyArray<Demand> = []
 
 export const makeRecord = (world: World, instance: Instance, node: NodeDef, now: number): InstanceRecord => ({
@@ -221,6 +241,12 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   bytes: 0,
   requests: 0,
   slot: false,
+  heardAt: now,
+  refetches: 0,
+  refetchedAt: Number.NEGATIVE_INFINITY,
+  preferred: false,
+  preferredFor: noOwners,
+  preferredBelow: 0,
   statusCache: null,
   place: { bits: 0, rows: 0, timer: null, queued: null },
 })
@@ -236,28 +262,12 @@ export const isActual = (record: InstanceRecord): boolean =>
 export const leasesOn = (world: World, record: InstanceRecord): number =>
   world.leases.on(record.node.id, record.instance.bindings)
 
-/** Marks an owner's rows as changed: these, by primary key, or all of them. */
-export const markOwner = (
-  world: World,
-  owner: InstanceRecord,
-  rows: ReadonlyArray<ReadonlyArray<string>> | "all",
-): void => {
-  if ((world.links.get(owner.node.id) ?? []).length === 0) return
-  const marked = world.dirtyOwners.get(owner.key)
-  if (rows === "all" || marked === "all" || owner.demands.length === 0) {
-    world.dirtyOwners.set(owner.key, "all")
-    return
-  }
-  const keys = marked ?? new Map<string, ReadonlyArray<string>>()
-  for (const key of rows) keys.set(JSON.stringify(key), key)
-  world.dirtyOwners.set(owner.key, keys.size > maxReadRows ? "all" : keys)
-}
-
 /** Marks a record as changed: its status, and what it needs next. To be called after every change of a record. */
 export const touch = (world: World, record: InstanceRecord): void => {
   record.statusCache = null
   world.statusDirty = true
   world.agenda.touched.add(record)
+  world.unranked.add(record)
 }
 
 /** Known to be current: live, and up to date since its run began. */

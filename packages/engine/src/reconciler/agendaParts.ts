@@ -67,7 +67,8 @@ export interface Entry<Item> {
   readonly record: Item
   /** Timers: epoch milliseconds. Queues: desired since. */
   readonly at: number
-  readonly leased: boolean
+  /** Queues: served before others. */
+  readonly preferred: boolean
 }
 
 /** Where one record stands. */

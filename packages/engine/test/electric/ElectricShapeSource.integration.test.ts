@@ -458,7 +458,7 @@ describe("ElectricShapeSource failing", () => {
 })
 
 describe("ElectricShapeSource on few connections", () => {
-  live("rotates 12 live instances on 3 connections, never a fourth, and every change arrives", () =>
+  live("rotates 12 live instances on 3 connections, never a fourth, and every change arrives (I15)", () =>
     Effect.gen(function* () {
       const here = yield* world({}, { maxConnections: 3, liveSliceMillis: 60 })
       const keys = Array.from({ length: 12 }, (_, index) => `k${index}`)

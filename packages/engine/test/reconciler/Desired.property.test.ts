@@ -11,8 +11,9 @@ import { refreshDemand } from "../../src/reconciler/Commits.ts"
 import { demandRoots, noChange } from "../../src/reconciler/Desired.ts"
 import { demandLeased } from "../../src/reconciler/Leased.ts"
 import { changeParams, retire } from "../../src/reconciler/Params.ts"
+import { markOwner } from "../../src/reconciler/Owners.ts"
 import { expire, takeIn } from "../../src/reconciler/Steps.ts"
-import { type InstanceRecord, makeWorld, markOwner, type World } from "../../src/reconciler/World.ts"
+import { type InstanceRecord, makeWorld, type World } from "../../src/reconciler/World.ts"
 import { seeded } from "../support/seeded.ts"
 
 const firstSeed = Number(process.env["ENGINE_SEED"] ?? 1)

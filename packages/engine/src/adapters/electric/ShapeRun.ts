@@ -3,6 +3,7 @@
  * refetch, fail) and never repeats a failed request: the state machine does. Called by `ElectricShapeSource.ts` only.
  *
  *   streaming ──409, other handle, offset back, unordered reset──▶ MustRefetch, streaming from the start
+ *      │           ├── the second and later ones wait
  *      │           └── more than `maxRefetches` within `refetchWindowMillis` ──▶ failed (ProtocolViolation)
  *      └──any other failure──▶ failed         (each failure closes the client before the client hears of it)
  */
@@ -13,6 +14,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { SourceEvent } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
+import { backoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { ProtocolViolation, ShapeError, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
@@ -49,6 +51,7 @@ export const startRun = (
     const mailbox = new Mailbox()
     const setUp = Effect.gen(function* () {
       const lane = yield* options.requests.slots.lane({
+        key: options.key,
         priority: options.priority,
         onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
       })
@@ -201,6 +204,12 @@ class ShapeRun {
             message: `the server voided the handle ${recent.length + 1} times within ${refetchWindowMillis} ms`,
           }),
         )
+      }
+      // A server that voids each handle it gives is asked again later and later.
+      if (recent.length > 0) {
+        const fraction = random / 2 ** 32
+        yield* Effect.sleep(backoffMillis(recent.length, fraction, 0, this.#requests.backoff))
+        if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
       }
       return yield* Effect.suspend(() => {
         this.#refetches = [...recent, nowMillis]

@@ -8,7 +8,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
-import { classifyFailure } from "./classify.ts"
+import { minBackoffMillis } from "../../protocol/backoff.ts"
+import { Header } from "../../protocol/constants.ts"
+import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
+import { classifyFailure, parseRetryAfter } from "./classify.ts"
 import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
 
 /** A whole answer. */
@@ -20,6 +23,8 @@ export interface Answer {
   readonly bytes: number
   /** From sending the request to the last byte. */
   readonly elapsedMillis: number
+  /** What it was asked with. */
+  readonly used: IssuedCredentials
 }
 
 /** What requests need besides their address. */
@@ -29,7 +34,10 @@ export interface RequestContext {
   readonly fetch: typeof globalThis.fetch
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
+  readonly credentials: CredentialsShape
   readonly slots: ConnectionSlots["Service"]
+  /** Paces repeated refetches. */
+  readonly backoff: { readonly backoffBaseMillis: number; readonly backoffCapMillis: number }
   /** A request without response headers is cut after this long. */
   readonly requestTimeoutMillis: number
   /** A body is cut when no byte of it comes for this long; a large grant may take its time (protocol reference §13.9). */
@@ -41,46 +49,90 @@ export interface RequestContext {
 /** Redirects followed in one request. */
 export const maxRedirects = 5
 
-/** Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. */
+/**
+ * Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. A 401 is asked once more with new credentials,
+ * when there are any to be had; only then is it an answer.
+ */
 export const askInSlot = (
   context: RequestContext,
   lane: Lane,
   url: URL,
   live: boolean,
+  renewed = false,
 ): Effect.Effect<Answer, ShapeErrorReason> =>
-  Effect.catchTag(
-    context.slots.withSlot(lane, live, (slot) =>
+  Effect.gen(function* () {
+    yield* guard(lane, url)
+    const answer = yield* context.slots.withSlot(lane, live, (slot) =>
       // Never the address: its query may carry a secret.
-      Effect.withSpan(ask(context, slot, url), "espalier.request", { attributes: { key: context.key, live } }),
-    ),
-    "SlotCut",
-    () => askInSlot(context, lane, url, live),
-  )
+      Effect.withSpan(ask(context, lane, slot, url), "espalier.request", {
+        attributes: { key: context.key, live },
+      }),
+    )
+    if (answer.status !== 401) return answer
+    if (renewed) yield* context.credentials.refuse(answer.used)
+    else if (yield* context.credentials.renew(answer.used))
+      return yield* askInSlot(context, lane, url, live, true)
+    return answer
+  }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+
+/** The loop guard: whatever goes wrong above, the same address is not asked again at once (I5). */
+const guard = (lane: Lane, url: URL): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const since = lane.asked?.href === url.href ? Math.max(0, now - lane.asked.at) : minBackoffMillis
+    return since >= minBackoffMillis ? Effect.void : Effect.sleep(minBackoffMillis - since)
+  })
 
 const ask = (
   context: RequestContext,
+  lane: Lane,
   slot: Slot,
   url: URL,
 ): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    const headers = yield* Effect.timeoutOrElse(context.headers, {
-      duration: context.requestTimeoutMillis,
-      orElse: () =>
-        Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
-    })
+    const [own, used] = yield* Effect.timeoutOrElse(
+      Effect.all([context.headers, context.credentials.current], { concurrency: 2 }),
+      {
+        duration: context.requestTimeoutMillis,
+        orElse: () =>
+          Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
+      },
+    )
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
     const sentAt = yield* Clock.currentTimeMillis
-    const exchange = Effect.flatMap(openResponse(context, slot, { url, headers, hops: 0 }), (response) =>
+    lane.asked = { href: url.href, at: sentAt }
+    const hop: Hop = { url: withParams(url, used.params), headers: { ...own, ...used.headers }, hops: 0 }
+    const exchange = Effect.flatMap(openResponse(context, slot, hop), (response) =>
       readAnswer(context, slot, response, sentAt),
     )
     // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
-    return yield* Effect.onExit(exchange, (exit) =>
+    const answer = yield* Effect.onExit(exchange, (exit) =>
       Effect.sync(() => {
         if (exit._tag === "Failure") slot.abort()
       }),
+    ).pipe(
+      Effect.tapError((reason) =>
+        Effect.sync(() => {
+          if (reason._tag !== "SlotCut") slot.report(reason._tag === "Network" ? 0 : null)
+        }),
+      ),
     )
+    slot.report(patience(answer, sentAt + answer.elapsedMillis))
+    return { ...answer, used }
   })
+
+/** Milliseconds of patience an answer asks of everybody; null for an answer that does not. */
+const patience = (answer: Omit<Answer, "used">, nowMillis: number): number | null =>
+  answer.status === 429 || answer.status >= 500
+    ? (parseRetryAfter(answer.headers.get(Header.retryAfter), nowMillis) ?? 0)
+    : null
+
+/** Never on the address the client or the loop guard sees. */
+const withParams = (url: URL, params: Readonly<Record<string, string>> = {}): URL => {
+  const full = new URL(url)
+  for (const [name, value] of Object.entries(params)) full.searchParams.set(name, value)
+  return full
+}
 
 interface Hop {
   readonly url: URL
@@ -161,7 +213,7 @@ const readAnswer = (
   slot: Slot,
   response: Response,
   sentAt: number,
-): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
+): Effect.Effect<Omit<Answer, "used">, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
     const decoder = new TextDecoder("utf-8", { fatal: true })
     const reader = response.body?.getReader()
