@@ -9,7 +9,6 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { HostSignals } from "./ports/HostSignals.ts"
 import type { LocalStore, StoreError } from "./ports/LocalStore.ts"
 import type { ShapeSource } from "./ports/ShapeSource.ts"
@@ -111,11 +110,11 @@ export class Engine extends Context.Service<
     const offer = (input: Input): Effect.Effect<void> => Effect.asVoid(Queue.offer(reconciler.inputs, input))
     return Engine.of({
       status: Effect.sync(reconciler.status),
-      statusChanges: SubscriptionRef.changes(reconciler.published).pipe(
-        Stream.buffer({ capacity: 1, strategy: "sliding" }),
-        Stream.map(reconciler.status),
+      statusChanges: Stream.map(
+        reconciler.published.changes(1, () => undefined),
+        reconciler.status,
       ),
-      commits: Stream.fromPubSub(reconciler.commits),
+      commits: reconciler.commits.changes(reconciler.world.config.journalCapacity),
       acquire: (lease) => acquire(reconciler, lease),
       setParams: (params) => setParams(reconciler, params),
       retry: (key) => ask(reconciler, "Retry", key),

@@ -7,8 +7,8 @@ export type {
   CredentialsShape,
   IssuedCredentials,
   RequestCredentials,
-  SettableCredentials,
 } from "./ports/Credentials.ts"
+export { Broadcast, Current } from "./ports/Broadcast.ts"
 export { defaultEngineConfig, EngineConfig } from "./ports/EngineConfig.ts"
 export type { EngineConfigShape } from "./ports/EngineConfig.ts"
 export { HostSignals } from "./ports/HostSignals.ts"

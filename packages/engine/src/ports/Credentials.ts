@@ -14,8 +14,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Network, type ShapeErrorReason, Unauthorised } from "../protocol/ShapeError.ts"
+import { Current } from "./Broadcast.ts"
 import { EngineConfig } from "./EngineConfig.ts"
 
 /** What is added to a request. */
@@ -36,15 +36,12 @@ export interface CredentialsShape {
   readonly renew: (used: IssuedCredentials) => Effect.Effect<boolean, ShapeErrorReason>
   /** `used` came fresh from a refresh and met a 401: nothing is sent before `set` or `reopen`. */
   readonly refuse: (used: IssuedCredentials) => Effect.Effect<void>
+  /** Replaces them (a sign-in, a token another tab got). False: there are none to replace. */
+  readonly set: (credentials: RequestCredentials) => Effect.Effect<boolean>
   /** Forgets a refusal, because somebody asked to try again. */
   readonly reopen: Effect.Effect<void>
   /** One element for each issue and each `reopen`, the current one first. */
   readonly changes: Stream.Stream<unknown>
-}
-
-/** Credentials that a host may replace (a sign-in, a token another tab got). */
-export interface SettableCredentials extends CredentialsShape {
-  readonly set: (credentials: RequestCredentials) => Effect.Effect<void>
 }
 
 export interface CredentialsOptions {
@@ -69,6 +66,7 @@ export const noCredentials: CredentialsShape = {
   current: Effect.succeed(nobody),
   renew: () => Effect.succeed(false),
   refuse: () => Effect.void,
+  set: () => Effect.succeed(false),
   reopen: Effect.void,
   changes: Stream.empty,
 }
@@ -102,11 +100,11 @@ interface Holding {
 /** Credentials that are refreshed once for everybody. A refresh under way ends with the scope. */
 export const makeCredentials = (
   options: CredentialsOptions,
-): Effect.Effect<SettableCredentials, never, Scope.Scope> =>
+): Effect.Effect<CredentialsShape, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const { requestTimeoutMillis } = yield* EngineConfig
-    const issues = yield* SubscriptionRef.make(0)
+    const issues = new Current(0)
     const state: Holding = {
       issued: { ...options.initial, issue: 0 },
       refused: null,
@@ -117,7 +115,7 @@ export const makeCredentials = (
       Effect.suspend(() => {
         state.issued = { ...credentials, issue: state.issued.issue + 1 }
         state.refused = null
-        return SubscriptionRef.update(issues, (count) => count + 1)
+        return Effect.sync(() => issues.set(issues.value + 1))
       })
     const refreshing = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
@@ -177,10 +175,10 @@ export const makeCredentials = (
         }),
       reopen: Effect.suspend(() => {
         state.refused = null
-        return SubscriptionRef.update(issues, (count) => count + 1)
+        return Effect.sync(() => issues.set(issues.value + 1))
       }),
-      changes: SubscriptionRef.changes(issues),
-      set: issue,
+      changes: issues.values,
+      set: (credentials) => Effect.as(issue(credentials), true),
     }
   })
 

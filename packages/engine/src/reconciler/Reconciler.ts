@@ -9,13 +9,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { GraphData } from "../graph/Graph.ts"
 import { Credentials, type CredentialsShape } from "../ports/Credentials.ts"
+import { Broadcast } from "../ports/Broadcast.ts"
 import { EngineConfig } from "../ports/EngineConfig.ts"
 import { HostSignals } from "../ports/HostSignals.ts"
 import { LocalStore, type StoreError } from "../ports/LocalStore.ts"
@@ -55,9 +54,9 @@ export interface Reconciler {
   readonly inputs: Queue.Queue<Input>
   /** The status as of now. */
   readonly status: () => EngineStatus
-  /** Counts publications of the status. */
-  readonly published: SubscriptionRef.SubscriptionRef<number>
-  readonly commits: PubSub.PubSub<CommitNotice>
+  /** Says that the status changed. */
+  readonly published: Broadcast<void>
+  readonly commits: Broadcast<CommitNotice>
 }
 
 interface Loop extends Reconciler {
@@ -74,11 +73,11 @@ interface Loop extends Reconciler {
 const publish = (loop: Loop, now: number): Effect.Effect<void> => {
   loop.world.statusDirty = false
   loop.publishedAt = now
-  return SubscriptionRef.update(loop.published, (count) => count + 1)
+  return Effect.sync(() => loop.published.publish())
 }
 
-const notify = (loop: Loop, tables: ReadonlyArray<string>): Effect.Effect<unknown> =>
-  tables.length === 0 ? Effect.void : PubSub.publish(loop.commits, { tables })
+const notify = (loop: Loop, tables: ReadonlyArray<string>): Effect.Effect<void> =>
+  tables.length === 0 ? Effect.void : Effect.sync(() => loop.commits.publish({ tables }))
 
 /** Stops what was noted and tells the machine, so that a drained instance is gone. */
 const stop = Effect.fnUntraced(function* (loop: Loop) {
@@ -221,9 +220,9 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const world = makeWorld(options.graph, options.params, config)
   const inputs = yield* Queue.unbounded<Input>()
   const runs: Runs = { inputs, source, fibers: yield* FiberMap.make<string>() }
-  const published = yield* SubscriptionRef.make(0)
+  const published = new Broadcast<void>()
   const status = (): EngineStatus => engineStatus(world, source.connections())
-  const commits = yield* PubSub.sliding<CommitNotice>(config.journalCapacity)
+  const commits = new Broadcast<CommitNotice>()
   const credentials = yield* Credentials
   const prefer: Prefer = (key, leased) => source.prefer?.(key, leased)
   const loop: Loop = {

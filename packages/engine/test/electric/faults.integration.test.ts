@@ -13,7 +13,7 @@ import {
   HostSignals,
   makeCredentials,
   type CredentialsOptions,
-  type SettableCredentials,
+  type CredentialsShape,
 } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
@@ -44,7 +44,7 @@ interface World {
   readonly electric: ScriptedElectric
   readonly engine: Engine["Service"]
   readonly rows: Effect.Effect<ReadonlyArray<string | null | undefined>>
-  readonly credentials: SettableCredentials | null
+  readonly credentials: CredentialsShape | null
   /** A row was missing at some moment. */
   lost: boolean
 }
@@ -128,7 +128,7 @@ const world = (scenario: Pick<Scenario, "config" | "credentials">, clock?: Clock
       statusIntervalMillis: 5,
       ...scenario.config,
     }
-    const credentials: SettableCredentials | null =
+    const credentials: CredentialsShape | null =
       scenario.credentials === undefined ? null : yield* makeCredentials(scenario.credentials)
     const services = yield* Layer.build(
       Engine.layer({ graph, params: { userId: "u" } }).pipe(

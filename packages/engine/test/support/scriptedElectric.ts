@@ -49,6 +49,8 @@ export class ScriptedElectric {
   readonly #open = new Map<ServerResponse, string>()
   readonly #server: Server
   maxOpen = 0
+  /** A request it turns down meets a 401. */
+  guard: (request: SeenRequest) => boolean = () => true
   /** Batches written to the wire, by shape. */
   readonly sent = new Map<string, number>()
 
@@ -108,6 +110,7 @@ export class ScriptedElectric {
   }
 
   #serveOne(request: SeenRequest, response: ServerResponse): void {
+    if (!this.guard(request)) return void response.writeHead(401).end()
     const fault = this.#faults.get(request.shape)?.shift() ?? "pass"
     if (fault === "hang") return
     if (fault === "pass") return this.#fromLog(request, response)

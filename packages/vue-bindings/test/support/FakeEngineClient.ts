@@ -126,6 +126,7 @@ export const makeFakeClient = (
     holders: () => [],
     journal: () => journal,
     wipe: () => true,
+    setCredentials: () => true,
   }
   return {
     graph,

@@ -62,18 +62,28 @@ export const askInSlot = (
 ): Effect.Effect<Answer, ShapeErrorReason> =>
   Effect.gen(function* () {
     yield* guard(lane, url)
-    const answer = yield* context.slots.withSlot(lane, live, (slot) =>
-      // Never the address: its query may carry a secret.
-      Effect.withSpan(ask(context, lane, slot, url), "espalier.request", {
-        attributes: { key: context.key, live },
-      }),
+    // Renewed while the slot is held: whoever got it next would ask with the old ones.
+    const [answer, again] = yield* context.slots.withSlot(lane, live, (slot) =>
+      Effect.flatMap(traced(context, live, ask(context, lane, slot, url)), (answer) =>
+        Effect.map(renew(context, answer, renewed), (again) => [answer, again] as const),
+      ),
     )
-    if (answer.status !== 401) return answer
-    if (renewed) yield* context.credentials.refuse(answer.used)
-    else if (yield* context.credentials.renew(answer.used))
-      return yield* askInSlot(context, lane, url, live, true)
-    return answer
+    return again ? yield* askInSlot(context, lane, url, live, true) : answer
   }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+
+/** The request as a span. Never the address: its query may carry a secret. */
+const traced = <A, E>({ key }: RequestContext, live: boolean, request: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withSpan(request, "espalier.request", { attributes: { key, live } })
+
+/** Whether to ask once more: only after a 401, and only once there are new credentials. */
+const renew = (
+  { credentials }: RequestContext,
+  { status, used }: Answer,
+  renewed: boolean,
+): Effect.Effect<boolean, ShapeErrorReason> => {
+  if (status !== 401) return Effect.succeed(false)
+  return renewed ? Effect.as(credentials.refuse(used), false) : credentials.renew(used)
+}
 
 /** The loop guard: whatever goes wrong above, the same address is not asked again at once (I5). */
 const guard = (lane: Lane, url: URL): Effect.Effect<void> =>
