@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { defaultEngineConfig } from "@espalier/engine"
-import { type FailureRow, localFailures, ShapeErrorReason, wireFailures } from "@espalier/engine/protocol"
+import { type FailureRow, localFailures, wireFailures } from "@espalier/engine/protocol"
 import { maxRetryAfterMillis } from "../src/adapters/electric/classify.ts"
 import { maxIdlePauseMillis, maxRefetches } from "../src/adapters/electric/ShapeRun.ts"
+import * as shapeErrors from "../src/protocol/ShapeError.ts"
 import { storeRetryMillis } from "../src/reconciler/Reconciler.ts"
 
 const read = (path: string): string =>
@@ -38,7 +39,10 @@ describe("docs/errors.md", () => {
     const listed = new Set<string | null>(
       [...Object.values(wireFailures), ...Object.values(localFailures)].map((row) => row.reason),
     )
-    const reasons = ShapeErrorReason.members.map((member) => member.identifier)
+    const reasons = Object.entries(shapeErrors)
+      .filter(([name, value]) => typeof value === "function" && name !== "ShapeError")
+      .map(([name]) => name)
+    expect(reasons).toContain("Network")
     expect(reasons.filter((reason) => !listed.has(reason))).toEqual([])
   })
 

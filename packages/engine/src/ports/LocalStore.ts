@@ -4,18 +4,18 @@
  * declared columns; everything of ours lives in the schema `espalier`.
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 
 /** The store as a whole failed; nothing of the call stays. */
-export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
-  operation: Schema.String,
-  kind: Schema.Literals(["unavailable", "quota", "schema", "corrupt"]),
-  cause: Schema.Defect(),
-}) {
+export class StoreError extends Data.TaggedError("StoreError")<{
+  readonly operation: string
+  readonly kind: "unavailable" | "quota" | "schema" | "corrupt"
+  readonly cause: unknown
+}> {
   override get message(): string {
     return `local store failed in ${this.operation} (${this.kind}): ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }
