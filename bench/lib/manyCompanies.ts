@@ -37,6 +37,20 @@ export const companiesGraph = Graph.make({
   },
 })
 
+/** The same without what is below a company: one root, and an instance per company. */
+export const flatGraph = Graph.make({
+  name: "flat",
+  params: { userId: identity("uuid") },
+  tables: {
+    company_members: { columns: { id: "text", company_id: "uuid", user_id: "uuid" }, primaryKey: ["id"] },
+    companies: { columns: { id: "uuid", name: "text" }, primaryKey: ["id"] },
+  },
+  nodes: {
+    mine: { table: "company_members", where: eq("user_id", param("userId")), key: "user-{userId}" },
+    companies: { table: "companies", parent: "mine", on: { id: "company_id" }, key: "company-{id}" },
+  },
+})
+
 export const userId = "00000000-0000-4000-8000-000000000000"
 export const mineKey = `user-${userId}`
 export const companyId = (index: number): string =>
@@ -60,7 +74,7 @@ interface Held {
 }
 
 /** Keeps owners' rows and checkpoints in maps; one writer, no transactions to roll back. */
-export const makeCompaniesStore = () => {
+export const makeCompaniesStore = (onCommit: (share: InstanceCommit) => void = () => undefined) => {
   const held = new Map<string, Held>()
   const commit = (share: InstanceCommit) => {
     const { checkpoint, instance, messages, upToDate } = share
@@ -84,6 +98,7 @@ export const makeCompaniesStore = () => {
       rows: rows.size,
     }
     held.set(instance.key, { instance, rows, stored })
+    onCommit(share)
     return { _tag: "Committed", key: instance.key, rows: rows.size } as const
   }
   const result = (outcomes: CommitResult["outcomes"]): CommitResult => ({ outcomes, changes: {} })
@@ -147,7 +162,7 @@ export const membership = (operation: "insert" | "delete", index: number, lsn: n
 /** Answers each run once; later batches are handed in by `push`. Counts runs now open. */
 export const makeQuietSource = (companies: number) => {
   const open = new Map<string, (event: SourceEvent) => void>()
-  const started: Array<(key: string) => void> = []
+  let starts = 0
   const source = ShapeSource.of({
     connections: () => ({ open: open.size, waiting: 0, max: Number.MAX_SAFE_INTEGER }),
     changes: (instance, resume) => {
@@ -155,12 +170,12 @@ export const makeQuietSource = (companies: number) => {
       const pull = Effect.suspend(() => {
         if (first) {
           first = false
+          starts += 1
           const rows = resume === null ? serverRows(instance, companies) : []
           return Effect.succeed([batchOf(instance.key, 1, rows.map((row) => insertOf(row)))] as const)
         }
         return Effect.callback<readonly [SourceEvent]>((go) => {
           open.set(instance.key, (event) => go(Effect.succeed([event])))
-          for (const listener of started) listener(instance.key)
           return Effect.sync(() => open.delete(instance.key))
         })
       })
@@ -171,8 +186,8 @@ export const makeQuietSource = (companies: number) => {
     source,
     open: (): number => open.size,
     isOpen: (key: string): boolean => open.has(key),
-    /** Calls back when a run has been answered and waits. */
-    onQuiet: (listener: (key: string) => void): void => void started.push(listener),
+    /** Runs ever started. */
+    starts: (): number => starts,
     push: (key: string, event: SourceEvent): void => {
       const go = open.get(key)
       if (go === undefined) throw new Error(`${key} has no run that waits`)

@@ -64,11 +64,18 @@ export class VirtualElectric {
     this.sent.push({ at: this.#time.now, key, live })
     this.open += 1
     this.maxOpen = Math.max(this.maxOpen, this.open)
+    let isOpen = true
+    const close = (): void => {
+      if (isOpen) this.open -= 1
+      isOpen = false
+    }
+    // Aborted is closed, though whoever waits for it hears of it a little later.
+    onAbort(init?.signal, close)
     try {
       await this.#pause(latencyMillis, init?.signal)
       return await this.#answer(key, live, query.get("offset") ?? "-1", init?.signal)
     } finally {
-      this.open -= 1
+      close()
     }
   }
 
