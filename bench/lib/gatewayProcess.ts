@@ -87,8 +87,7 @@ const electric = async (rows: number): Promise<string> => {
     DevServer.make({ db, longPollTimeoutMillis: 600_000 }).pipe(Scope.provide(scope)),
   )
   process.on("message", (message) => {
-    if (message === "change")
-      void Effect.runPromise(server.exec(changeOneRow))
+    if (message === "change") void Effect.runPromise(server.exec(changeOneRow))
   })
   return server.url
 }

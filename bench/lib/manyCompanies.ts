@@ -5,7 +5,14 @@
  */
 import { Effect, Stream } from "effect"
 import { LocalStore, ShapeSource } from "@espalier/engine"
-import type { Batch, CommitResult, InstanceCommit, OwnerRow, SourceEvent, StoredInstance } from "@espalier/engine"
+import type {
+  Batch,
+  CommitResult,
+  InstanceCommit,
+  OwnerRow,
+  SourceEvent,
+  StoredInstance,
+} from "@espalier/engine"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
 import { isChange, type Instance } from "@espalier/engine/protocol"
 
@@ -59,7 +66,11 @@ const memberId = (index: number): string => `20000000-0000-4000-8000-${index.toS
 
 type Row = Readonly<Record<string, string | null>>
 
-const memberRow = (index: number): Row => ({ id: memberId(index), company_id: companyId(index), user_id: userId })
+const memberRow = (index: number): Row => ({
+  id: memberId(index),
+  company_id: companyId(index),
+  user_id: userId,
+})
 
 /** Rows of a shape as the server has them: one membership per company, one row per company, nothing below. */
 const serverRows = (instance: Instance, companies: number): ReadonlyArray<Row> => {
@@ -119,7 +130,10 @@ export const makeCompaniesStore = (onCommit: (share: InstanceCommit) => void = (
       Effect.sync(() =>
         owners.map((owner) => ({
           owner,
-          rows: [...(held.get(owner)?.rows ?? [])].map(([id, row]) => ({ key: [id], values: valuesOf(row, columns) })),
+          rows: [...(held.get(owner)?.rows ?? [])].map(([id, row]) => ({
+            key: [id],
+            values: valuesOf(row, columns),
+          })),
         })),
       ),
     ownerRowsAt: (owner, columns, keys) =>
@@ -139,12 +153,7 @@ const insertOf = (row: Row, lsn?: number) => ({
   headers: { operation: "insert", ...(lsn === undefined ? {} : { lsn: String(lsn), txids: [lsn] }) } as const,
 })
 
-export const batchOf = (
-  key: string,
-  offset: number,
-  messages: Batch["messages"],
-  bytes = 100,
-): Batch => ({
+export const batchOf = (key: string, offset: number, messages: Batch["messages"], bytes = 100): Batch => ({
   _tag: "Batch",
   checkpoint: { handle: `h-${key}`, offset: `${offset}_0` },
   messages,
@@ -172,7 +181,13 @@ export const makeQuietSource = (companies: number) => {
           first = false
           starts += 1
           const rows = resume === null ? serverRows(instance, companies) : []
-          return Effect.succeed([batchOf(instance.key, 1, rows.map((row) => insertOf(row)))] as const)
+          return Effect.succeed([
+            batchOf(
+              instance.key,
+              1,
+              rows.map((row) => insertOf(row)),
+            ),
+          ] as const)
         }
         return Effect.callback<readonly [SourceEvent]>((go) => {
           open.set(instance.key, (event) => go(Effect.succeed([event])))

@@ -64,7 +64,11 @@ export class VirtualTime {
   #next(): Sleeper | undefined {
     let first: Sleeper | undefined
     for (const sleeper of this.#sleepers)
-      if (first === undefined || sleeper.at < first.at || (sleeper.at === first.at && sleeper.order < first.order))
+      if (
+        first === undefined ||
+        sleeper.at < first.at ||
+        (sleeper.at === first.at && sleeper.order < first.order)
+      )
         first = sleeper
     return first
   }

@@ -130,12 +130,16 @@ export const measureChurn = async (options: SuiteOptions): Promise<ReadonlyArray
     await time.run(below(300))
   }
   const after = await rest()
-  options.log(`  ${cycles} cycles, ${quiet.starts() - startsBefore} runs started; before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`)
+  options.log(
+    `  ${cycles} cycles, ${quiet.starts() - startsBefore} runs started; before ${JSON.stringify(before)}, after ${JSON.stringify(after)}`,
+  )
   await Effect.runPromise(Scope.close(scope, Exit.void))
   const left = { fibers: fibers.running(), timers: time.asleep, runs: quiet.open() }
   options.log(`  after closing ${JSON.stringify(left)}`)
   const leaks =
-    Object.entries(after).reduce((sum, [name, count]) => sum + Math.abs(count - before[name as keyof typeof before]), 0) +
-    Object.values(left).reduce((sum, count) => sum + Math.abs(count), 0)
+    Object.entries(after).reduce(
+      (sum, [name, count]) => sum + Math.abs(count - before[name as keyof typeof before]),
+      0,
+    ) + Object.values(left).reduce((sum, count) => sum + Math.abs(count), 0)
   return [measureOf("churn.leaks", [leaks], "left over", atMost(0))]
 }

@@ -3,7 +3,14 @@
  * more and one less, over and over. And what an idle instance costs in memory. Real clock, no network, no SQL.
  */
 import { Effect, Exit, Layer, Scope } from "effect"
-import { defaultEngineConfig, Engine, EngineConfig, HostSignals, LocalStore, ShapeSource } from "@espalier/engine"
+import {
+  defaultEngineConfig,
+  Engine,
+  EngineConfig,
+  HostSignals,
+  LocalStore,
+  ShapeSource,
+} from "@espalier/engine"
 import {
   batchOf,
   companiesGraph,
@@ -15,7 +22,14 @@ import {
   mineKey,
   userId,
 } from "../../lib/manyCompanies.ts"
-import { atLeast, atMost, collectGarbage, type Measure, measureOf, type SuiteOptions } from "../../lib/measure.ts"
+import {
+  atLeast,
+  atMost,
+  collectGarbage,
+  type Measure,
+  measureOf,
+  type SuiteOptions,
+} from "../../lib/measure.ts"
 
 const config = {
   ...defaultEngineConfig,
@@ -73,7 +87,8 @@ const changeOnce = async ({ quiet, store }: Running, companies: number, round: n
 }
 
 export const measureIncremental = async (options: SuiteOptions): Promise<ReadonlyArray<Measure>> => {
-  if (!options.wants("incremental.cold-vs-one-change") && !options.wants("memory.idle-instance-bytes")) return []
+  if (!options.wants("incremental.cold-vs-one-change") && !options.wants("memory.idle-instance-bytes"))
+    return []
   const companies = options.quick ? 1_000 : 10_000
   const desired = 1 + companies * instancesPerCompany
   const store = makeCompaniesStore()
@@ -86,13 +101,17 @@ export const measureIncremental = async (options: SuiteOptions): Promise<Readonl
   const running = await start(companies, store)
   await until(() => running.quiet.open() === desired)
   const perInstance = (heapBytes() - before) / desired
-  options.log(`  ${desired} instances live; cold ${running.coldMillis.toFixed(0)} ms; ${perInstance.toFixed(0)} bytes each`)
+  options.log(
+    `  ${desired} instances live; cold ${running.coldMillis.toFixed(0)} ms; ${perInstance.toFixed(0)} bytes each`,
+  )
 
   const changes: Array<number> = []
   const rounds = 3 + options.rounds * 4
   for (let round = 0; round < rounds; round += 1) {
     const { added, removed } = await changeOnce(running, companies, round)
-    options.log(`  ${round < 3 ? "warm-up" : `round ${round - 2}`}  added ${added.toFixed(2)} ms, removed ${removed.toFixed(2)} ms`)
+    options.log(
+      `  ${round < 3 ? "warm-up" : `round ${round - 2}`}  added ${added.toFixed(2)} ms, removed ${removed.toFixed(2)} ms`,
+    )
     if (round >= 3) changes.push(added, removed)
   }
   await running.close()

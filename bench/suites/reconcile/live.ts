@@ -35,7 +35,8 @@ const begin = async (companies: number): Promise<Story> => {
   const stored = new Map<string, { readonly version: number; readonly at: number }>()
   const { store } = makeCompaniesStore(({ checkpoint, instance }) => {
     const version = Number(checkpoint.offset.split("_")[0])
-    if (version > (stored.get(instance.key)?.version ?? 0)) stored.set(instance.key, { version, at: time.now })
+    if (version > (stored.get(instance.key)?.version ?? 0))
+      stored.set(instance.key, { version, at: time.now })
   })
   const scope = Effect.runSync(Scope.make())
   const layer = Engine.layer({ graph: flatGraph, params: { userId } }).pipe(
@@ -88,7 +89,8 @@ const rotate = async ({ keys, server, stored, time }: Story, log: SuiteOptions["
   const end = time.now + 4 * bound.background
   for (let turn = 0; time.now < end; turn += 1) {
     // Every fifth change is a leased instance's; the others walk through the rest in large, even steps.
-    const index = turn % 5 === 0 ? (turn / 5) % leasedCount : leasedCount + ((turn * 389) % (keys.length - leasedCount))
+    const index =
+      turn % 5 === 0 ? (turn / 5) % leasedCount : leasedCount + ((turn * 389) % (keys.length - leasedCount))
     const key = keys[index] ?? ""
     if (!pending.has(key)) {
       server.change(key)

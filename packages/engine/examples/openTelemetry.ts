@@ -31,4 +31,6 @@ await using engine = await createEngine({
 // Spans espalier.reconcile, espalier.commit and espalier.request; metrics espalier_*.
 const { progress } = await engine.until(({ state }) => state === "live")
 // #endregion
-console.log(`live: ${progress.instances} instances, ${progress.requests} requests; what is left is sent on closing`)
+console.log(
+  `live: ${progress.instances} instances, ${progress.requests} requests; what is left is sent on closing`,
+)

@@ -12,7 +12,13 @@ export const graph = Graph.make({
   nodes: {
     mine: { table: "seats", where: eq("user_id", param("userId")), key: "user-{userId}-seats" },
     teams: { table: "teams", parent: "mine", on: { id: "team_id" }, key: "team-{id}" },
-    notes: { table: "notes", parent: "teams", on: { team_id: "id" }, key: "team-{id}-notes", sync: "onDemand" },
+    notes: {
+      table: "notes",
+      parent: "teams",
+      on: { team_id: "id" },
+      key: "team-{id}-notes",
+      sync: "onDemand",
+    },
     open: { table: "notes", where: eq("team_id", param("teamId")), key: "open-{teamId}" },
   },
 })

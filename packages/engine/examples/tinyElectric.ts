@@ -21,7 +21,8 @@ const rows: Readonly<Record<string, ReadonlyArray<Readonly<Record<string, string
 /** The rows a definition selects: `column = $1` and nothing else. */
 const select = (query: URLSearchParams): ReadonlyArray<Readonly<Record<string, string>>> => {
   const column = /^\W*(\w+)\W*=/.exec(query.get("where") ?? "")?.[1] ?? ""
-  const value = query.get("params[1]") ?? (JSON.parse(query.get("params") ?? "{}") as Record<string, string>)["1"]
+  const value =
+    query.get("params[1]") ?? (JSON.parse(query.get("params") ?? "{}") as Record<string, string>)["1"]
   return (rows[query.get("table") ?? ""] ?? []).filter((row) => row[column] === value)
 }
 
@@ -34,7 +35,11 @@ const aborted = (signal: AbortSignal | null | undefined): Promise<never> =>
 export const tinyElectric: typeof fetch = async (input, init) => {
   const query = new URL(input instanceof Request ? input.url : input).searchParams
   if (query.get("live") === "true") return aborted(init?.signal)
-  const changes = select(query).map((value) => ({ key: value["id"], value, headers: { operation: "insert" } }))
+  const changes = select(query).map((value) => ({
+    key: value["id"],
+    value,
+    headers: { operation: "insert" },
+  }))
   const body = query.get("offset") === "-1" ? changes : []
   return Response.json([...body, { headers: { control: "up-to-date", global_last_seen_lsn: "0" } }], {
     headers: {

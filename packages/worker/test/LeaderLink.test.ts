@@ -19,7 +19,8 @@ const name = "db"
 const status = (generation: number, pauseReasons: EngineStatus["pauseReasons"] = []): EngineStatus => ({
   graph: "g",
   state: "live",
-  nodes: {}, progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
+  nodes: {},
+  progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
   instances: {},
   connections: { open: 0, max: 4, waiting: 0 },
   pauseReasons,

@@ -5,12 +5,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import type {
-  EngineStatus,
-  Explanation,
-  JournalEntry,
-  RowExplanation,
-} from "../protocol/InstanceStatus.ts"
+import type { EngineStatus, Explanation, JournalEntry, RowExplanation } from "../protocol/InstanceStatus.ts"
 
 /** What is looked at; a `PlainEngine` is one. */
 export interface Inspected {

@@ -85,7 +85,9 @@ export const explanationText = (explanation: Explanation): string =>
 /** Asks the inspector at `url`. Throws a sentence when there is none, or when it refuses. */
 const ask = async (url: URL): Promise<unknown> => {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((cause: unknown) => {
-    throw new Error(`nothing answers at ${url.origin}; start one with serveInspector(engine, { port })`, { cause })
+    throw new Error(`nothing answers at ${url.origin}; start one with serveInspector(engine, { port })`, {
+      cause,
+    })
   })
   const body: unknown = await response.json()
   if (!response.ok) throw new Error(`${url.origin} answered ${response.status}: ${JSON.stringify(body)}`)

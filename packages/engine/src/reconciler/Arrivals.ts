@@ -5,13 +5,7 @@
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import { isChange, type Message } from "../protocol/Message.ts"
-import {
-  ancestorsFresh,
-  type Arrived,
-  type InstanceRecord,
-  isRunning,
-  type World,
-} from "./World.ts"
+import { ancestorsFresh, type Arrived, type InstanceRecord, isRunning, type World } from "./World.ts"
 
 export type Verdict =
   /** Commit this share now. */

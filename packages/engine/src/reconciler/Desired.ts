@@ -114,7 +114,12 @@ export const demandOne = (
 }
 
 /** One tuple of an owner no longer demands an instance. */
-export const withdraw = (world: World, owner: InstanceKey, key: InstanceKey | null, change: DemandChange): void => {
+export const withdraw = (
+  world: World,
+  owner: InstanceKey,
+  key: InstanceKey | null,
+  change: DemandChange,
+): void => {
   const record = key === null ? undefined : world.records.get(key)
   const tuples = record?.demandedBy.get(owner)
   if (record === undefined || tuples === undefined) return

@@ -116,8 +116,7 @@ const graphRollup = (world: World): Rollup => {
 
 /** What is held in all, and what was received for it. */
 const progressOf = (world: World, nodes: ReadonlyArray<NodeStatus>): Progress => {
-  const sum = (of: (node: NodeStatus) => number): number =>
-    nodes.reduce((total, node) => total + of(node), 0)
+  const sum = (of: (node: NodeStatus) => number): number => nodes.reduce((total, node) => total + of(node), 0)
   return {
     instances: sum((node) => node.instances),
     complete: sum((node) => node.complete),

@@ -208,7 +208,11 @@ export const admit = (world: World, now: number): void => {
   if (world.pauses.isPaused) return
   refresh(world)
   const { agenda, config } = world
-  for (let next = takeQueued(world, agenda.resuming); next !== null; next = takeQueued(world, agenda.resuming))
+  for (
+    let next = takeQueued(world, agenda.resuming);
+    next !== null;
+    next = takeQueued(world, agenda.resuming)
+  )
     send(world, next, { _tag: "Admitted" }, now)
   refresh(world)
   while (agenda.snapshots.size < config.maxConcurrentSnapshots) {

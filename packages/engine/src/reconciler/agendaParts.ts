@@ -125,7 +125,9 @@ export interface Agenda<Item> {
   readonly tallies: Map<string, Tally<Item>>
 }
 
-export const makeAgenda = <Item>(comesFirst: (left: Entry<Item>, right: Entry<Item>) => boolean): Agenda<Item> => ({
+export const makeAgenda = <Item>(
+  comesFirst: (left: Entry<Item>, right: Entry<Item>) => boolean,
+): Agenda<Item> => ({
   touched: new Set(),
   arrived: new Set(),
   parked: new Set(),

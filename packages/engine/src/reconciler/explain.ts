@@ -48,7 +48,8 @@ const nextOf = (world: World, record: InstanceRecord): string | null => {
     if (record.keepUntil !== null) return `its rows go at ${record.keepUntil}: nobody asks any more`
   }
   if (state?._tag === "Backoff") return `attempt ${state.attempt + 1} at ${state.retryAt}`
-  if (record.hash !== record.instance.hash) return "its definition changed: rows are fetched anew beside the old"
+  if (record.hash !== record.instance.hash)
+    return "its definition changed: rows are fetched anew beside the old"
   if (record.wantsStart) return "its run starts as soon as its ancestors are current"
   return null
 }

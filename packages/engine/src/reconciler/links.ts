@@ -17,7 +17,10 @@ export interface LinkedNode {
 
 /** The nodes a node owns, by the columns that bind them. */
 export const linksOf = (graph: GraphData, node: string): ReadonlyArray<Link> => {
-  const links = new Map<string, { readonly columns: ReadonlyArray<string>; readonly nodes: Array<LinkedNode> }>()
+  const links = new Map<
+    string,
+    { readonly columns: ReadonlyArray<string>; readonly nodes: Array<LinkedNode> }
+  >()
   for (const id of ownedBy(graph, node)) {
     const { bindings } = ownership(graph, id)
     const columns = bindings.map(({ column }) => column)

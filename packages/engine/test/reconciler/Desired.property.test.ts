@@ -138,14 +138,14 @@ const play = Effect.fnUntraced(function* (seed: number) {
     const record = world.records.get(owner)
     const fixed = record?.instance.bindings ?? {}
     const free = Object.fromEntries(
-      Object.entries(graph.tables[record?.instance.table ?? ""]?.columns ?? {}).map(([name, { nullable }]) => [
-        name,
-        nullable && chance(0.2) ? null : letter(),
-      ]),
+      Object.entries(graph.tables[record?.instance.table ?? ""]?.columns ?? {}).map(
+        ([name, { nullable }]) => [name, nullable && chance(0.2) ? null : letter()],
+      ),
     )
     return { ...free, ...fixed }
   }
-  const owners = () => [...world.records.values()].filter((record) => (world.links.get(record.node.id) ?? []).length > 0)
+  const owners = () =>
+    [...world.records.values()].filter((record) => (world.links.get(record.node.id) ?? []).length > 0)
   const changeRow = (): void => {
     const owner = owners()[below(owners().length)]
     if (owner === undefined) return
@@ -195,7 +195,7 @@ const play = Effect.fnUntraced(function* (seed: number) {
 })
 
 describe("Desired state", () => {
-  it.effect("is the same step by step as from scratch, for random rows, leases and parameters", () =>
+  it.effect("is the same step by step as from scratch, for random rows, leases and parameters (I18)", () =>
     Effect.gen(function* () {
       let sizes = 0
       for (let seed = firstSeed; seed < firstSeed + runs; seed++) sizes += yield* play(seed)

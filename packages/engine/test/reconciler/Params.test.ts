@@ -70,7 +70,9 @@ const liveInA = Effect.gen(function* () {
   )
   const inA = members("a", "p", "q")
   yield* source.onStart("company-a-members", ({ resume }) => (resume === null ? [inA] : []))
-  yield* source.onStart("company-b-members", ({ resume }) => (resume === null ? [members("b", "q", "r")] : []))
+  yield* source.onStart("company-b-members", ({ resume }) =>
+    resume === null ? [members("b", "q", "r")] : [],
+  )
   // These started with the engine, before the scripts.
   for (const key of source.running())
     yield* source.push(key, key === "company-a-members" ? inA : snapshot(`h-${key}`))
@@ -83,7 +85,7 @@ const liveInA = Effect.gen(function* () {
 const running = Effect.map(ScriptedShapeSource, (source) => [...source.running()].toSorted())
 
 describe("Engine.setParams", () => {
-  it.effect("moves to the new company and leaves what both share running", () =>
+  it.effect("moves to the new company and leaves what both share running (I19)", () =>
     Effect.gen(function* () {
       const { engine, source } = yield* liveInA
       yield* source.onStart("company-b-members", ({ resume }) =>
@@ -104,7 +106,11 @@ describe("Engine.setParams", () => {
       yield* settle
       assert.deepStrictEqual(yield* running, ["board", "company-a-members", "person-p", "person-q", "user-u"])
       assert.strictEqual(source.runs("person-q").at(-1)?.state, "running")
-      assert.strictEqual(source.runs("person-q").length, 2, "stopped once, on the way to rows nobody knew yet")
+      assert.strictEqual(
+        source.runs("person-q").length,
+        2,
+        "stopped once, on the way to rows nobody knew yet",
+      )
     }).pipe(Effect.provide(world)),
   )
 
@@ -150,7 +156,7 @@ describe("Engine.setParams", () => {
     }).pipe(Effect.provide(world)),
   )
 
-  it.effect("goes there and back in one breath without stopping anything", () =>
+  it.effect("goes there and back in one breath without stopping anything (I19)", () =>
     Effect.gen(function* () {
       const { engine, source } = yield* liveInA
       const before = source.runs().length
@@ -170,16 +176,18 @@ describe("Engine.setParams", () => {
     }).pipe(Effect.provide(world)),
   )
 
-  it.effect("refuses what is unknown, of another type, or not the client's to choose, and changes nothing", () =>
-    Effect.gen(function* () {
-      const { engine } = yield* liveInA
-      for (const name of ["userId", "route"]) {
-        const refused = yield* Effect.flip(engine.setParams({ companyId: "b", [name]: "v" }))
-        assert.include(refused.message, name)
-      }
-      yield* settle
-      assert.include(yield* running, "company-a-members")
-    }).pipe(Effect.provide(world)),
+  it.effect(
+    "refuses what is unknown, of another type, or not the client's to choose, and changes nothing",
+    () =>
+      Effect.gen(function* () {
+        const { engine } = yield* liveInA
+        for (const name of ["userId", "route"]) {
+          const refused = yield* Effect.flip(engine.setParams({ companyId: "b", [name]: "v" }))
+          assert.include(refused.message, name)
+        }
+        yield* settle
+        assert.include(yield* running, "company-a-members")
+      }).pipe(Effect.provide(world)),
   )
 })
 

@@ -233,7 +233,16 @@ export const statusOf = (
     const rows = own.reduce((sum, one) => sum + one.rows, 0)
     return [
       node.id,
-      { node: node.id, table: node.table, state, instances: own.length, complete: own.length, live: lives, rows, error },
+      {
+        node: node.id,
+        table: node.table,
+        state,
+        instances: own.length,
+        complete: own.length,
+        live: lives,
+        rows,
+        error,
+      },
     ] as const
   })
   return {

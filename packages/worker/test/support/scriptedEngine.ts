@@ -40,7 +40,8 @@ const status = (
 ): EngineStatus => ({
   graph: "scripted",
   state: "live",
-  nodes: {}, progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
+  nodes: {},
+  progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
   instances: Object.fromEntries([...held].map(([node, count]) => [node, instance(node, count)])),
   connections: { open: 0, max: 4, waiting: 0 },
   pauseReasons: pauses,

@@ -72,8 +72,11 @@ export const askInSlot = (
   }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
 
 /** The request as a span. Never the address: its query may carry a secret. */
-const traced = <A, E>({ key }: RequestContext, live: boolean, request: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withSpan(request, "espalier.request", { attributes: { key, live } })
+const traced = <A, E>(
+  { key }: RequestContext,
+  live: boolean,
+  request: Effect.Effect<A, E>,
+): Effect.Effect<A, E> => Effect.withSpan(request, "espalier.request", { attributes: { key, live } })
 
 /** Whether to ask once more: only after a 401, and only once there are new credentials. */
 const renew = (

@@ -7,7 +7,15 @@ import type { InstanceKey } from "../../protocol/Shape.ts"
 import { compareTexts } from "../store/rowKey.ts"
 import { sqlState } from "./errors.ts"
 import { type Plans, select, type Tx } from "./session.ts"
-import { canonicalText, fieldsOf, inputOf, keyIsInput, type PlanColumn, sameKey, type TablePlan } from "./sql.ts"
+import {
+  canonicalText,
+  fieldsOf,
+  inputOf,
+  keyIsInput,
+  type PlanColumn,
+  sameKey,
+  type TablePlan,
+} from "./sql.ts"
 
 interface Named {
   readonly id: number
