@@ -81,6 +81,7 @@ const readArguments = (): Arguments => {
     options: {
       rows: positive("rows", values.rows, quick ? 20_000 : 100_000),
       rounds: positive("rounds", values.rounds, quick ? 2 : 5),
+      quick,
       wants: (id) => only.length === 0 || only.some((prefix) => id.startsWith(prefix)),
       log: (line) => console.error(line),
     },

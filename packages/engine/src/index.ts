@@ -8,6 +8,7 @@ export type {
   IssuedCredentials,
   RequestCredentials,
 } from "./ports/Credentials.ts"
+export { Broadcast, Current } from "./ports/Broadcast.ts"
 export { defaultEngineConfig, EngineConfig } from "./ports/EngineConfig.ts"
 export type { EngineConfigShape } from "./ports/EngineConfig.ts"
 export { HostSignals } from "./ports/HostSignals.ts"
@@ -17,7 +18,8 @@ export type {
   CommitResult,
   InstanceCommit,
   InstanceOutcome,
-  OwnerValues,
+  OwnerRow,
+  OwnerRows,
   StoredInstance,
   TableChange,
 } from "./ports/LocalStore.ts"

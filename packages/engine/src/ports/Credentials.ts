@@ -14,8 +14,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Network, type ShapeErrorReason, Unauthorised } from "../protocol/ShapeError.ts"
+import { Current } from "./Broadcast.ts"
 import { EngineConfig } from "./EngineConfig.ts"
 
 /** What is added to a request. */
@@ -104,7 +104,7 @@ export const makeCredentials = (
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const { requestTimeoutMillis } = yield* EngineConfig
-    const issues = yield* SubscriptionRef.make(0)
+    const issues = new Current(0)
     const state: Holding = {
       issued: { ...options.initial, issue: 0 },
       refused: null,
@@ -115,7 +115,7 @@ export const makeCredentials = (
       Effect.suspend(() => {
         state.issued = { ...credentials, issue: state.issued.issue + 1 }
         state.refused = null
-        return SubscriptionRef.update(issues, (count) => count + 1)
+        return Effect.sync(() => issues.set(issues.value + 1))
       })
     const refreshing = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
@@ -175,9 +175,9 @@ export const makeCredentials = (
         }),
       reopen: Effect.suspend(() => {
         state.refused = null
-        return SubscriptionRef.update(issues, (count) => count + 1)
+        return Effect.sync(() => issues.set(issues.value + 1))
       }),
-      changes: SubscriptionRef.changes(issues),
+      changes: issues.values,
       set: (credentials) => Effect.as(issue(credentials), true),
     }
   })

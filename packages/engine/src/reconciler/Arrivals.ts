@@ -5,14 +5,7 @@
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import { isChange, type Message } from "../protocol/Message.ts"
-import {
-  ancestorsFresh,
-  type Arrived,
-  type InstanceRecord,
-  isDemanded,
-  isRunning,
-  type World,
-} from "./World.ts"
+import { ancestorsFresh, type Arrived, type InstanceRecord, isRunning, type World } from "./World.ts"
 
 export type Verdict =
   /** Commit this share now. */
@@ -33,18 +26,14 @@ const mayLand = (record: InstanceRecord, batch: Batch): boolean =>
   batch.upToDate ||
   (record.held?.complete !== true && record.buffer.length === 0 && !batch.messages.some(isLogEntry))
 
-/** Something is about to be revoked: after a gap it goes before anything new becomes readable (design §4). */
-const revoking = (world: World): boolean => {
-  for (const record of world.attention) if (record.revokeAt !== null && !isDemanded(record)) return true
-  return false
-}
-
 /** What to do with the record's arrived batch. */
 export const judge = (world: World, record: InstanceRecord): Verdict | null => {
   const arrived = record.arrived
   if (arrived === null) return null
   if (!isRunning(record)) return { _tag: "Dropped", arrived }
-  if (!ancestorsFresh(world, record) || (!record.fresh && revoking(world))) return { _tag: "Waits" }
+  // While something is about to be revoked: after a gap it goes before anything new becomes readable (design §4).
+  if (!ancestorsFresh(world, record) || (!record.fresh && world.agenda.leaving.size > 0))
+    return { _tag: "Waits" }
   const { batch } = arrived
   const refetching = record.state?._tag === "Refetching"
   if (!refetching && !mayLand(record, batch)) {

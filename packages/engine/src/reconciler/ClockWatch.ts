@@ -3,8 +3,9 @@
  * dead without knowing it. Pure but for the records it fails; the loop reads the clocks.
  */
 import { Network, ShapeError } from "../protocol/ShapeError.ts"
+import { hurry, refresh } from "./Agenda.ts"
 import { fail } from "./Steps.ts"
-import { isRunning, type World } from "./World.ts"
+import { type InstanceRecord, isRunning, type World } from "./World.ts"
 
 /** Both clocks in milliseconds. */
 export interface ClockReading {
@@ -50,10 +51,16 @@ export const noteJump = (world: World, jump: number, now: number): void => {
   world.watchedAt = now
   world.hiddenSince = shift(world.hiddenSince)
   world.storageSince = shift(world.storageSince)
+  const waiting: Array<InstanceRecord> = []
   for (const record of world.records.values()) {
     if (record.slot) record.heardAt = now
     record.revokeAt = shift(record.revokeAt)
     record.keepUntil = shift(record.keepUntil)
+    world.agenda.touched.add(record)
+    if (back < 0 && record.state?._tag === "Backoff") waiting.push(record)
   }
+  // Placed first: a wait that began in what is the future now is over.
+  refresh(world)
+  for (const record of waiting) hurry(world, record)
   world.journal.add(now, null, "clock-jump", `${jump} ms; open requests are asked again`)
 }

@@ -16,11 +16,13 @@ import {
   StoreUnavailable,
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
-import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
+import { refresh } from "./Agenda.ts"
+import { type DemandChange, noChange, takeRows } from "./Desired.ts"
 import { holdForStorage } from "./Pauses.ts"
 import { reopenDenied } from "./Recovery.ts"
 import { fail, restart, send, takeIn } from "./Steps.ts"
-import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
+import { markOwner } from "./Owners.ts"
+import { type Arrived, type InstanceRecord, isActual, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
 
@@ -36,8 +38,33 @@ interface Ready {
 const movesRows = (share: InstanceCommit): boolean =>
   share.mode === "swap" || share.messages.some((message) => isChange(message) || isEvent(message))
 
+/**
+ * The rows a share touched, by primary key; "all" when the share does not say: a swap, a move by tags, a row that lacks a key
+ * column, or a log that does not go on from where the held rows stand.
+ */
+const touchedRows = (
+  world: World,
+  record: InstanceRecord,
+  share: InstanceCommit,
+): ReadonlyArray<ReadonlyArray<string>> | "all" => {
+  const { held } = record
+  if (share.mode !== "append" || held?.hash !== share.instance.hash) return "all"
+  if (held.checkpoint?.handle !== share.checkpoint.handle) return "all"
+  const columns = world.graph.tables[share.instance.table]?.primaryKey ?? []
+  const rows: Array<ReadonlyArray<string>> = []
+  for (const message of share.messages) {
+    if (isEvent(message)) return "all"
+    if (!isChange(message)) continue
+    const key = columns.map((column) => message.value[column] ?? null).filter((text) => text !== null)
+    if (key.length !== columns.length) return "all"
+    rows.push(key)
+  }
+  return rows
+}
+
 const accept = (world: World, { record, share }: Ready, rows: number, now: number): void => {
   const staged = share.mode === "stage"
+  const touched = staged || !movesRows(share) ? [] : touchedRows(world, record, share)
   record.held = {
     hash: share.instance.hash,
     table: share.instance.table,
@@ -56,8 +83,7 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
     `${share.mode}, ${share.messages.length} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
   )
   send(world, record, { _tag: share.upToDate ? "UpToDate" : "Accepted", checkpoint: share.checkpoint }, now)
-  if (!staged && movesRows(share) && (world.owned.get(record.node.id) ?? []).length > 0)
-    world.dirtyOwners.add(record.key)
+  if (touched.length > 0) markOwner(world, record, touched)
 }
 
 /** Nothing new since the stored checkpoint: knowing it is enough, for a while. */
@@ -79,10 +105,17 @@ const isIdle = (world: World, { record, share }: Ready, now: number): boolean =>
 const gather = Effect.fnUntraced(function* (world: World, now: number) {
   const ready: Array<Ready> = []
   let idle = false
-  for (const record of [...world.attention]) {
+  refresh(world)
+  for (const record of [...world.agenda.arrived]) {
+    world.agenda.arrived.delete(record)
     const verdict = judge(world, record)
-    if (verdict === null || verdict._tag === "Waits") continue
+    if (verdict === null) continue
+    if (verdict._tag === "Waits") {
+      world.agenda.parked.add(record)
+      continue
+    }
     record.arrived = null
+    touch(world, record)
     if (verdict._tag === "Share") {
       const entry: Ready = { record, share: verdict.share, arrived: verdict.arrived }
       if (!isIdle(world, entry, now)) {
@@ -173,38 +206,59 @@ export const refreshDemand = Effect.fnUntraced(function* (world: World, store: S
   let read = false
   while (world.dirtyOwners.size > 0) {
     read = true
-    const keys = [...world.dirtyOwners]
-    const owners = keys
-      .map((key) => world.records.get(key))
-      .filter((record): record is InstanceRecord => record !== undefined && isDemanded(record))
+    const marked = [...world.dirtyOwners]
     const change = noChange()
-    yield* readOwners(world, store, owners, change)
-    for (const owner of owners) reopenDenied(world, owner, yield* Clock.currentTimeMillis)
-    // Only now: had the store failed, the next pass must read them again.
-    for (const key of keys) world.dirtyOwners.delete(key)
-    takeIn(world, change, "revoked", yield* Clock.currentTimeMillis)
+    const whole: Array<InstanceRecord> = []
+    for (const [key, rows] of marked) {
+      const owner = world.records.get(key)
+      if (owner === undefined || !isActual(owner)) continue
+      if (rows === "all") whole.push(owner)
+      else yield* readRows(world, store, owner, [...rows.values()], change)
+    }
+    yield* readOwners(world, store, whole, change)
+    const now = yield* Clock.currentTimeMillis
+    for (const [key] of marked) {
+      const owner = world.records.get(key)
+      if (owner !== undefined && isActual(owner)) reopenDenied(world, owner, now)
+      // Only now: had the store failed, the next pass must read them again.
+      world.dirtyOwners.delete(key)
+    }
+    takeIn(world, change, "revoked", now)
   }
   return read
 })
 
+/** The named rows of one owner. */
+const readRows = Effect.fnUntraced(function* (
+  world: World,
+  store: Store,
+  owner: InstanceRecord,
+  keys: ReadonlyArray<ReadonlyArray<string>>,
+  change: DemandChange,
+) {
+  for (const [link, { columns }] of (world.links.get(owner.node.id) ?? []).entries()) {
+    const rows = yield* store.ownerRowsAt(owner.key, columns, keys)
+    takeRows(world, owner, { link, rows, whole: false }, yield* Clock.currentTimeMillis, change)
+  }
+})
+
+/** All rows of these owners, one question per node and link. */
 const readOwners = Effect.fnUntraced(function* (
   world: World,
   store: Store,
   owners: ReadonlyArray<InstanceRecord>,
   change: DemandChange,
 ) {
-  const byNode = Map.groupBy(owners, (record) => record.node.id)
   const now = yield* Clock.currentTimeMillis
-  for (const [node, records] of byNode)
-    for (const owned of world.owned.get(node) ?? []) {
-      const columns = (world.ownership.get(owned)?.bindings ?? []).map(({ column }) => column)
-      const found = yield* store.ownerValues(
+  for (const [node, records] of Map.groupBy(owners, (record) => record.node.id))
+    for (const [link, { columns }] of (world.links.get(node) ?? []).entries()) {
+      const found = yield* store.ownerRows(
         records.map((record) => record.key),
         columns,
       )
-      const byOwner = new Map(found.map(({ owner, values }) => [owner, values]))
+      const byOwner = new Map(found.map(({ owner, rows }) => [owner, rows]))
       for (const record of records)
-        demandChildren(world, record, owned, byOwner.get(record.key) ?? [], now, change)
+        takeRows(world, record, { link, rows: byOwner.get(record.key) ?? [], whole: true }, now, change)
     }
 })
 

@@ -1,7 +1,8 @@
 /** Takes one input into the world. Synchronous; random numbers arrive as an argument. */
 import { Control } from "../protocol/constants.ts"
-import { demandLeased, noChange } from "./Desired.ts"
+import { noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
+import { demandLeased, touchLeased } from "./Leased.ts"
 import { pause, releaseStorage, resume, takeHost } from "./Pauses.ts"
 import { deniedReasons, haltedFor, noteAnswer, noteFailure, reopen } from "./Recovery.ts"
 import { fail, restart, send, takeIn } from "./Steps.ts"
@@ -48,6 +49,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       if (record === null) return null
       record.arrived = input.arrived
       record.bytes += input.arrived.batch.bytes
+      world.bytes += input.arrived.batch.bytes
       noteAnswer(world, now)
       touch(world, record)
       return null
@@ -57,6 +59,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       if (record === null) return null
       record.buffer = []
       record.fresh = false
+      touch(world, record)
       noteAnswer(world, now)
       world.journal.add(now, record.key, Control.mustRefetch, "the server voided the handle")
       send(world, record, { _tag: "MustRefetch" }, now)
@@ -65,8 +68,10 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
     case "Signal": {
       const record = ofRun(world, input, now)
       if (record === null) return null
-      if (input.signal === "request") record.requests++
-      else record.slot = input.signal === "slot-gained"
+      if (input.signal === "request") {
+        record.requests++
+        world.requests++
+      } else record.slot = input.signal === "slot-gained"
       touch(world, record)
       return null
     }
@@ -87,10 +92,15 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
     case "Acquire":
     case "Release": {
       const change = noChange()
-      if (input._tag === "Acquire") world.leases.add(input.lease)
-      else world.leases.delete(input.lease)
-      demandLeased(world, input.lease, now, change)
+      const { lease } = input
+      demandLeased(
+        world,
+        input._tag === "Acquire" ? world.leases.add(lease) : world.leases.delete(lease),
+        now,
+        change,
+      )
       takeIn(world, change, "unleased", now)
+      touchLeased(world, lease, now)
       return null
     }
     case "Pause":
@@ -103,6 +113,7 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       return { input, known: retry(world, input.key, now) }
     case "Refetch":
       return { input, known: refetch(world, input.key, now) }
+    case "SetParams":
     case "Wipe":
     case "Wake":
       return null

@@ -1,10 +1,11 @@
 /**
  * Which instances are served before others: those somebody looks at, and the owners they hang on, since nothing below an owner
  * commits before it. Kept by counting along `demandedBy`, so that a lease costs its own path and not the graph. Synchronous, over the
- * records that need attention.
+ * records that were touched.
  */
-import { leasesOn } from "./Desired.ts"
-import { type InstanceRecord, isDemanded, type World } from "./World.ts"
+import { type InstanceRecord, isDemanded, leasesOn, type World } from "./World.ts"
+
+const noOwners: ReadonlyArray<string> = []
 
 /** Tells a source about one instance. */
 export type Prefer = (key: string, leased: boolean) => void
@@ -16,7 +17,7 @@ const change = (
   touched: Array<InstanceRecord>,
   prefer: Prefer,
 ): void => {
-  const owners = wanted ? [...record.demandedBy] : []
+  const owners = wanted ? [...record.demandedBy.keys()] : noOwners
   const before = record.preferredFor
   if (
     wanted === record.preferred &&
@@ -34,12 +35,14 @@ const change = (
   record.preferredFor = owners
   if (wanted === record.preferred) return
   record.preferred = wanted
+  world.agenda.touched.add(record)
   prefer(record.key, wanted)
 }
 
-/** Brings the preference of every record that needs attention up to date, and of the owners above. */
+/** Brings the preference of every touched record up to date, and of the owners above. */
 export const preferLeased = (world: World, prefer: Prefer): void => {
-  const records = [...world.attention]
+  const records = [...world.unranked]
+  world.unranked.clear()
   for (const record of world.dropped) change(world, record, false, records, prefer)
   world.dropped.clear()
   // Owners are added behind, so that each is looked at after what hangs on it.

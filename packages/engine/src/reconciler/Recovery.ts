@@ -4,6 +4,7 @@
  */
 import type { ShapeError } from "../protocol/ShapeError.ts"
 import { minBackoffMillis } from "../protocol/backoff.ts"
+import { inner, refresh } from "./Agenda.ts"
 import { send } from "./Steps.ts"
 import type { InstanceRecord, World } from "./World.ts"
 
@@ -15,7 +16,7 @@ export const deniedReasons: ReadonlySet<string> = new Set(["Unauthorised", "Forb
 
 /** Why an instance is halted, also inside a pause; null when it is not. */
 export const haltedFor = (record: InstanceRecord): string | null => {
-  const state = record.state?._tag === "Paused" ? record.state.previous : record.state
+  const state = inner(record.state)
   return state?._tag === "Halted" ? state.error.reason._tag : null
 }
 
@@ -27,11 +28,9 @@ export const reopen = (world: World, record: InstanceRecord, now: number): void 
 
 /** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
 export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
-  for (const { keys } of owner.demands.values())
-    for (const key of keys) {
-      const record = world.records.get(key)
-      if (record !== undefined && haltedFor(record) === "Forbidden") reopen(world, record, now)
-    }
+  refresh(world)
+  for (const record of [...world.agenda.denied])
+    if (record.demandedBy.has(owner.key)) reopen(world, record, now)
 }
 
 /** What a failed run says about the server behind it. */

@@ -39,7 +39,7 @@ export interface RunOptions {
   /** Address of the shape, without protocol parameters. */
   readonly url: URL
   readonly resume: Checkpoint | null
-  readonly requests: Omit<RequestContext, "onRequest">
+  readonly requests: Omit<RequestContext, "key" | "onRequest">
   readonly priority: number
 }
 
@@ -90,6 +90,7 @@ class ShapeRun {
     this.#parts = parts
     this.#requests = {
       ...options.requests,
+      key: options.key,
       onRequest: () => parts.mailbox.offerSignal({ _tag: "Signal", signal: "request" }),
     }
     this.#owner = {

@@ -29,6 +29,8 @@ export interface Answer {
 
 /** What requests need besides their address. */
 export interface RequestContext {
+  /** The instance, for spans. */
+  readonly key: string
   readonly fetch: typeof globalThis.fetch
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
@@ -62,12 +64,19 @@ export const askInSlot = (
     yield* guard(lane, url)
     // Renewed while the slot is held: whoever got it next would ask with the old ones.
     const [answer, again] = yield* context.slots.withSlot(lane, live, (slot) =>
-      Effect.flatMap(ask(context, lane, slot, url), (answer) =>
+      Effect.flatMap(traced(context, live, ask(context, lane, slot, url)), (answer) =>
         Effect.map(renew(context, answer, renewed), (again) => [answer, again] as const),
       ),
     )
     return again ? yield* askInSlot(context, lane, url, live, true) : answer
   }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+
+/** The request as a span. Never the address: its query may carry a secret. */
+const traced = <A, E>(
+  { key }: RequestContext,
+  live: boolean,
+  request: Effect.Effect<A, E>,
+): Effect.Effect<A, E> => Effect.withSpan(request, "espalier.request", { attributes: { key, live } })
 
 /** Whether to ask once more: only after a 401, and only once there are new credentials. */
 const renew = (
@@ -240,6 +249,7 @@ const readAnswer = (
     }
     text += yield* decodeText(decoder, undefined)
     const elapsedMillis = (yield* Clock.currentTimeMillis) - sentAt
+    yield* Effect.annotateCurrentSpan({ status: response.status, bytes })
     return { status: response.status, headers: response.headers, text, bytes, elapsedMillis }
   })
 

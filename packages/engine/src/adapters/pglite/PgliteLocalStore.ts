@@ -13,7 +13,7 @@ import { LocalStore, type StoreError } from "../../ports/LocalStore.ts"
 import { collectKeys, commitCarefully, commitTogether } from "./commitShare.ts"
 import { storeError } from "./errors.ts"
 import { loadInstance, storedInstances } from "./instanceRows.ts"
-import { heldKeys, holders, ownerValues } from "./reads.ts"
+import { heldKeys, holders, ownerRows, ownerRowsAt } from "./reads.ts"
 import { openSchema, plansOf } from "./schema.ts"
 import { makeTransactions, type PgliteDatabase, type Transactions } from "./transactions.ts"
 import { type Changes, changesOf, type Plans, type Tx } from "./session.ts"
@@ -65,7 +65,9 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
       transactions.upkeep.note(result.changes, 0)
       return result
     }),
-    ownerValues: (owners, columns) => read("ownerValues", (tx) => ownerValues(tx, plans, owners, columns)),
+    ownerRows: (owners, columns) => read("ownerRows", (tx) => ownerRows(tx, plans, owners, columns)),
+    ownerRowsAt: (owner, columns, primaryKeys) =>
+      read("ownerRowsAt", (tx) => ownerRowsAt(tx, plans, owner, columns, primaryKeys)),
     holders: (table, primaryKey) => read("holders", (tx) => holders(tx, plans, table, primaryKey)),
     heldKeys: (key) => read("heldKeys", (tx) => heldKeys(tx, plans, key)),
     wipe: write("wipe", (tx) => wipe(tx, plans)),
