@@ -82,6 +82,8 @@ const serve = async (served: Served): Promise<void> => {
     response.writeHead(200, { ...headers, "electric-offset": `0_${log.length}`, "electric-up-to-date": "" })
     response.end(upToDate)
   })
+  // A connection that is idle between two rounds must not be closed while the next request is on its way.
+  server.keepAliveTimeout = 600_000
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()

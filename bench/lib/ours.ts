@@ -4,7 +4,7 @@
 import { PGlite } from "@electric-sql/pglite"
 import { Graph } from "@espalier/engine/graph"
 import type { Instance, Message } from "@espalier/engine/protocol"
-import { PgliteLocalStore } from "@espalier/engine/pglite"
+import { databaseSettings, PgliteLocalStore } from "@espalier/engine/pglite"
 import type { InstanceCommit, LocalStore } from "@espalier/engine"
 import { Effect } from "effect"
 import { wideColumns, wideTable } from "./wideRows.ts"
@@ -58,16 +58,19 @@ export const openOurs = async (pglite?: PGlite): Promise<Ours> => {
   }
 }
 
+/** The same for every side of every comparison. */
+export const settings = databaseSettings(PGlite.defaultStartParams)
+
 let template: Promise<File | Blob> | undefined
 
 /** An empty database in memory; made once by initdb, then copied, because initdb takes seconds. */
 export const emptyDatabase = async (): Promise<PGlite> => {
-  template ??= PGlite.create().then(async (first) => {
+  template ??= PGlite.create(settings).then(async (first) => {
     const dump = await first.dumpDataDir("none")
     await first.close()
     return dump
   })
-  return PGlite.create({ loadDataDir: await template })
+  return PGlite.create({ ...settings, loadDataDir: await template })
 }
 
 /** A share of an instance: `append`, of handle `h`. */

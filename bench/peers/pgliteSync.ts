@@ -7,13 +7,14 @@ import { PGlite } from "@electric-sql/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"
 import type { Results, Transaction } from "@electric-sql/pglite"
 import type { ChangeMessage } from "@espalier/engine/protocol"
+import { settings } from "../lib/ours.ts"
 import { wideColumns, wideDdl, wideTable } from "../lib/wideRows.ts"
 import { identityParser } from "./officialClient.ts"
 
 export type InsertMethod = "insert" | "json" | "csv"
 
 const openPeer = (template: Blob) =>
-  PGlite.create({ loadDataDir: template, extensions: { electric: electricSync() } })
+  PGlite.create({ ...settings, loadDataDir: template, extensions: { electric: electricSync() } })
 
 /** The peer on a copy of an empty database, with the table and its own bookkeeping in place. */
 export const openPgliteSync = async (template: Blob) => {

@@ -2,7 +2,7 @@
  * Every scalar type's values reach Postgres as they would by text: the same random values through the binary encoders (arrays and COPY)
  * and through plain text parameters give identical tables. `ENGINE_SEED` and `ENGINE_RUNS` choose the seeds.
  */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
@@ -11,7 +11,7 @@ import type { ColumnInput } from "../../src/graph/index.ts"
 import { shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"
 import { type Seeded, seeded } from "../support/seeded.ts"
-import { rowsOf } from "./pgliteHarness.ts"
+import { openPglite, rowsOf } from "./pgliteHarness.ts"
 
 const first = Number(process.env["ENGINE_SEED"] ?? 1)
 const runs = Math.ceil(Number(process.env["ENGINE_RUNS"] ?? 400) / 40)
@@ -152,8 +152,8 @@ describe("binary encoders", () => {
   let binary: PGlite
   let text: PGlite
   beforeAll(async () => {
-    binary = await PGlite.create()
-    text = await PGlite.create()
+    binary = await openPglite()
+    text = await openPglite()
   })
   afterAll(() => Promise.all([binary.close(), text.close()]))
 

@@ -1,14 +1,14 @@
 /** The PGlite store keeps every promise of a local store, on one database in memory. */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { localStoreContract } from "../../src/testing/localStoreContract.ts"
-import { harnessOn } from "./pgliteHarness.ts"
+import { harnessOn, openPglite } from "./pgliteHarness.ts"
 
 describe("PgliteLocalStore", () => {
   let pglite: PGlite
   beforeAll(async () => {
-    pglite = await PGlite.create()
+    pglite = await openPglite()
   })
   afterAll(() => pglite.close())
 

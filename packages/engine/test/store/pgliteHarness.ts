@@ -1,12 +1,19 @@
 /** One PGlite for a whole test file: every test gets an empty store on it, because starting a database takes seconds. */
-import type { PGlite } from "@electric-sql/pglite"
+import { PGlite } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
-import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
+import { databaseSettings, PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
 import type { GraphData } from "../../src/graph/Graph.ts"
 import type { LocalStore } from "../../src/ports/LocalStore.ts"
 import type { TextRow } from "../../src/protocol/Message.ts"
 import { quoteIdent } from "../../src/protocol/compile.ts"
 import { contractGraph, type LocalStoreHarness } from "../../src/testing/localStoreKit.ts"
+
+/** Opens a database as hosts do; in memory without a directory. */
+export const openPglite = (directory?: string): Promise<PGlite> =>
+  PGlite.create({
+    ...databaseSettings(PGlite.defaultStartParams),
+    ...(directory === undefined ? {} : { dataDir: directory }),
+  })
 
 /** The rows of a table as Postgres text, sorted by primary key text. */
 export const rowsOf = (
