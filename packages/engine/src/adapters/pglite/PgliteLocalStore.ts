@@ -16,7 +16,7 @@ import { loadInstance, storedInstances } from "./instanceRows.ts"
 import { heldKeys, holders, ownerValues } from "./reads.ts"
 import { openSchema, plansOf } from "./schema.ts"
 import { makeTransactions, type PgliteDatabase, type Transactions } from "./transactions.ts"
-import { type Changes, changesOf, type Plans, type Tx } from "./session.ts"
+import { type Changes, changesOf, forget, type Plans, type Tx } from "./session.ts"
 import { clearStage } from "./stageStatements.ts"
 
 export interface PgliteLocalStoreOptions {
@@ -103,10 +103,12 @@ const discardStage = async (tx: Tx, plans: Plans, key: string): Promise<void> =>
 
 /** DELETE tells live queries, whose triggers do not see TRUNCATE; TRUNCATE then leaves no row's bytes in the files. */
 const wipe = async (tx: Tx, plans: Plans): Promise<void> => {
-  tx.known.clear()
+  forget(tx)
   tx.overlapping.clear()
   for (const { app, held, stage } of plans.values()) {
     await tx.exec(`delete from ${app}; truncate ${app}, ${held}, ${stage}`)
   }
-  await tx.exec("truncate espalier.instances, espalier.snapshots; update espalier.tables set shared = false")
+  await tx.exec(
+    "truncate espalier.instances, espalier.snapshots; update espalier.tables set shared = false, explicit = false, spilled = false",
+  )
 }

@@ -160,7 +160,7 @@ const appendPuts = async (
   }
   await putAside(applying, winning, cells)
   const alone = winning.filter((put) => !cells.has(put))
-  const copied = cells.size > 0 && (await copyRows(applying, alone, true))
+  const copied = cells.size > 0 && (await copyRows(applying, alone, { checked: true }))
   const written = copied ? winning.filter((put) => cells.has(put)) : winning
   for (const { columns, rows } of byColumns(plan, written, ({ values }) => values)) {
     const inputs = [
@@ -236,7 +236,7 @@ const appendPatches = async (
 }
 
 /** Up to here a statement per row, in the same message, beats one over arrays. */
-const fewRows = 4
+export const fewRows = 4
 
 /** Replaces the tags of patched rows in `table` (provenance or stage), where the patch brings some. */
 export const retag = async (

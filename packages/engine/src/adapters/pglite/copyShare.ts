@@ -1,5 +1,5 @@
 /**
- * Rows of a first snapshot by `COPY` in binary, straight into the local table and into provenance: the fastest way there is. Exists for
+ * Rows of a first snapshot by `COPY` in binary, straight into the local table and, where rows need entries, into provenance: the fastest way there is. Exists for
  * rows that are new, and lets Postgres be the judge: the primary keys refuse a row that is there already, the savepoint undoes
  * the attempt, and the caller takes the way that can argue. Called by `appendShare.ts`.
  */
@@ -20,14 +20,21 @@ const rowsPerCopy = 5_000
 const frameBytes = 60_000
 const uniqueViolation = "23505"
 
+export interface CopyOptions {
+  /** The rows were looked up, and nobody holds them. */
+  readonly checked?: boolean
+  /** Provenance entries are written too. */
+  readonly entries?: boolean
+}
+
 /**
  * Copies all rows when they are a first snapshot's and new. False when nothing was done. An instance that has met rows of others is
- * only tried with rows that were looked up (`checked`).
+ * only tried with rows that were looked up.
  */
 export const copyRows = async (
   applying: Applying,
   puts: ReadonlyArray<Put>,
-  checked = false,
+  { checked = false, entries = true }: CopyOptions = {},
 ): Promise<boolean> => {
   const { instance, plan, tx } = applying
   const { raw } = tx
@@ -41,7 +48,7 @@ export const copyRows = async (
     try {
       let whole = true
       await raw.send((message) => {
-        whole = writeApp(message, plan, rows) && writeHeld(message, applying, rows, snapshot)
+        whole = writeApp(message, plan, rows) && (!entries || writeHeld(message, applying, rows, snapshot))
         if (!whole) message.clear()
       })
       if (whole) continue

@@ -10,6 +10,7 @@ import type { InstanceRow } from "./instanceRows.ts"
 import type { RawSession } from "./RawSession.ts"
 import type { Field, TablePlan } from "./sql.ts"
 import type { Counts } from "./statements.ts"
+import type { TableState } from "./tableStates.ts"
 import type { Cell, Column } from "./wire/arrays.ts"
 
 /** Rows per statement: bounds the memory of one statement, and nothing else. */
@@ -23,8 +24,16 @@ export interface Tx {
   readonly raw: RawSession | null
   /** Instances as they are stored, by key; this adapter is their only writer. Emptied when a transaction fails. */
   readonly known: Map<string, InstanceRow>
+  /** How each table keeps its provenance, by local name; emptied with `known`. */
+  readonly tables: Map<string, TableState>
   /** Instances whose first snapshot met rows that were there: not tried by COPY again. */
   readonly overlapping: Set<number>
+}
+
+/** Forgets what was read of instances and tables: what was written since may not stay. */
+export const forget = (tx: Pick<Tx, "known" | "tables">): void => {
+  tx.known.clear()
+  tx.tables.clear()
 }
 
 /** Plans by local table name. */

@@ -105,13 +105,19 @@ const sideName = (prefix: string, table: string): string => {
 /** Tables of ours that no local table owns. */
 export const baseDdl: ReadonlyArray<string> = [
   `create schema if not exists espalier`,
-  `create table if not exists espalier.tables (name text primary key, version text not null, shared bool not null default false)`,
+  `create table if not exists espalier.tables (name text primary key, version text not null, shared bool not null default false,
+     explicit bool not null default false, spilled bool not null default false)`,
   `create table if not exists espalier.snapshots (id int4 generated always as identity primary key,
      state text not null, seen_xmin text, seen_xmax text, seen_xip text[])`,
   `create table if not exists espalier.instances (id int4 generated always as identity primary key, key text not null unique,
      node text not null, table_name text not null, bindings jsonb not null, hash text not null, handle text, log_offset text,
      complete bool not null default false, last_up_to_date float8, tags_doubtful bool not null default false,
-     staging bool not null default false, stage_handle text, swapped bool not null default false, pending_snapshot int4, held int4 not null default 0)`,
+     staging bool not null default false, stage_handle text, swapped bool not null default false, pending_snapshot int4, held int4 not null default 0,
+     slice jsonb not null default '{}', pos_lsn int8, pos_op int8, pos_txid int8, snapshot int4)`,
+  `alter table espalier.tables add column if not exists explicit bool not null default false,
+     add column if not exists spilled bool not null default false`,
+  `alter table espalier.instances add column if not exists slice jsonb not null default '{}', add column if not exists pos_lsn int8,
+     add column if not exists pos_op int8, add column if not exists pos_txid int8, add column if not exists snapshot int4`,
 ]
 
 /** Provenance and stage of one local table. */

@@ -7,7 +7,8 @@ import type { PGlite } from "@electric-sql/pglite"
 import type { CommitResult } from "../../ports/LocalStore.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import { RawSession } from "./RawSession.ts"
-import type { Plans, Tx } from "./session.ts"
+import { forget, type Plans, type Tx } from "./session.ts"
+import type { TableState } from "./tableStates.ts"
 import { Upkeep } from "./Upkeep.ts"
 
 /** What the store needs of a PGlite instance. The optional part makes it several times faster. */
@@ -38,6 +39,7 @@ const settings = `select set_config('espalier.syncing', 'on', true), set_config(
 /** Transactions on a database. */
 export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transactions => {
   const known = new Map<string, InstanceRow>()
+  const tables = new Map<string, TableState>()
   const overlapping = new Set<number>()
   const { execProtocol, _runExclusiveTransaction: lock } = pglite
   const raw =
@@ -46,9 +48,9 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
       : new RawSession({ execProtocol: (message, options) => execProtocol.call(pglite, message, options) })
   const run: Run =
     raw === null || lock === undefined
-      ? (body, changes) => plainly(pglite, { known, overlapping, raw: null }, body, changes)
+      ? (body, changes) => plainly(pglite, { known, tables, overlapping, raw: null }, body, changes)
       : (body, changes) =>
-          lock.call(pglite, () => rawly(raw, { known, overlapping }, body, changes)) as ReturnType<
+          lock.call(pglite, () => rawly(raw, { known, tables, overlapping }, body, changes)) as ReturnType<
             typeof body
           >
   const upkeep = new Upkeep()
@@ -64,7 +66,7 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
       await pglite.syncToFs()
       return value
     } catch (error) {
-      known.clear()
+      forget({ known, tables })
       throw error
     }
   }
@@ -94,7 +96,7 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
 
 const plainly = <Value>(
   pglite: PgliteDatabase,
-  state: Pick<Tx, "known" | "overlapping" | "raw">,
+  state: Pick<Tx, "known" | "tables" | "overlapping" | "raw">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> =>
@@ -105,7 +107,7 @@ const plainly = <Value>(
 
 const rawly = async <Value>(
   raw: RawSession,
-  state: Pick<Tx, "known" | "overlapping">,
+  state: Pick<Tx, "known" | "tables" | "overlapping">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
