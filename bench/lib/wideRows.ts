@@ -37,6 +37,9 @@ const generator = (seed: number): (() => number) => {
   }
 }
 
+/** The company of all rows of a shape. */
+export const companyOf = (shape: number): string => wideRows(1, shape)[0]?.company_id ?? ""
+
 /** `count` rows; `shape` sets them apart from those of other shapes. */
 export const wideRows = (count: number, shape = 0): ReadonlyArray<WideRow> => {
   const next = generator(shape * 7919 + 1)

@@ -8,7 +8,7 @@ import { electricSync } from "@electric-sql/pglite-sync"
 import type { Results, Transaction } from "@electric-sql/pglite"
 import type { ChangeMessage } from "@espalier/engine/protocol"
 import { settings } from "../lib/ours.ts"
-import { wideColumns, wideDdl, wideTable } from "../lib/wideRows.ts"
+import { companyOf, wideColumns, wideDdl, wideTable } from "../lib/wideRows.ts"
 import { identityParser } from "./officialClient.ts"
 
 export type InsertMethod = "insert" | "json" | "csv"
@@ -41,7 +41,7 @@ export const syncAll = async (
         const sync = await peer.electric.syncShapeToTable({
           shape: {
             url,
-            params: { table: wideTable, where: "company_id = $1", params: [`shape-${shape}`] },
+            params: { table: wideTable, where: "company_id = $1", params: [companyOf(shape)] },
             parser: identityParser,
           },
           table: wideTable,

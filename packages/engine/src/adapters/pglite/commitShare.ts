@@ -11,6 +11,7 @@ import { effectiveMode, repeatsSwap } from "../store/shareMode.ts"
 import type { TagState } from "../store/tags.ts"
 import { appendChanges } from "./appendShare.ts"
 import { type Applying, endPending } from "./applying.ts"
+import { appendPacked, flushCopies, foldPacked, packable } from "./copyPacked.ts"
 import { isRowError, sqlState } from "./errors.ts"
 import { appendOwn, swapOwnStage } from "./implicitShare.ts"
 import { deleteSlice } from "./implicitStatements.ts"
@@ -38,6 +39,7 @@ export const commitTogether = async (
     const rows = await applyShare(tx, plans, share, now, { changes, careful: false })
     outcomes.push({ _tag: "Committed", key: share.instance.key, rows })
   }
+  await flushCopies(tx)
   return () => ({ outcomes, changes: changesOf(changes) })
 }
 
@@ -103,16 +105,19 @@ const applyShare = async (
   const snapshots = new Map<string, number>()
   const applying: Applying = { tx, plan, share, changes, snapshots, careful, counting: false, instance }
   if (mode !== "append") await beginStage(applying)
-  if (applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
+  const packed = mode === "append" ? packable(applying, state) : null
+  if (packed === null) await flushCopies(tx)
+  if (packed === null && applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
     throw new ShareRejected("unknown-row", "a move names rows by tags that are not stored")
   }
-  const folded = await foldShare(applying, mode)
+  const folded = packed === null ? await foldShare(applying, mode) : foldPacked(packed)
   const closing = folded.snapshotEnd ?? (share.upToDate ? "unknown" : null)
   if (applying.instance.pending !== null && closing !== null) {
     await endPending(applying, closing)
     if (mode === "append" && (state.explicit || state.spilled)) await settleWaiting(applying, closing)
   }
-  if (mode !== "append") await stageChanges(applying, folded.changes.values())
+  if (packed !== null) await appendPacked(applying, state, packed)
+  else if (mode !== "append") await stageChanges(applying, folded.changes.values())
   else if (state.explicit) await appendChanges(applying, folded.changes.values())
   else await appendOwn(applying, state, folded.changes.values())
   if (mode === "swap") await (state.explicit ? swapStage(applying) : swapOwnStage(applying, state))
@@ -204,6 +209,7 @@ export const collectKeys = async (
   keys: ReadonlyArray<InstanceKey>,
   changes: Changes,
 ): Promise<ReadonlyArray<InstanceKey>> => {
+  await flushCopies(tx)
   for (const key of keys) tx.known.delete(key)
   const rows = await select<{ readonly id: number; readonly key: string; readonly table: string }>(
     tx,

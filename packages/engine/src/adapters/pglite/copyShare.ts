@@ -88,7 +88,7 @@ const encoded = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Encoded> =>
 const writeApp = (message: ByteWriter, plan: TablePlan, puts: ReadonlyArray<Put>): boolean => {
   const columns = encoded(plan.columns)
   const sql = `copy ${plan.app} (${plan.columns.map(({ quoted }) => quoted).join(", ")}) from stdin with (format binary)`
-  return writeCopy(message, sql, puts, ({ values }) => {
+  return writeRows(message, sql, puts, ({ values }) => {
     message.int16(columns.length)
     for (const { column, type } of columns) {
       const text = values[column.name] ?? null
@@ -111,7 +111,7 @@ const writeHeld = (
   const names = [...plan.keys.map(({ quoted }) => quoted), own.instance, own.writer, own.snapshot]
   if (tagged) names.push(own.tags, own.active)
   const sql = `copy ${plan.held} (${names.join(", ")}) from stdin with (format binary)`
-  return writeCopy(message, sql, puts, ({ key, tags }) => {
+  return writeRows(message, sql, puts, ({ key, tags }) => {
     message.int16(names.length)
     for (const [index, { column, type }] of keys.entries())
       if (!type.encode(message, key[index] ?? "", column.name)) return false
@@ -156,26 +156,35 @@ const writeArray = <Item>(
   message.setInt32(start, message.length - start - 4)
 }
 
-/** `PGCOPY\n\xff\r\n\0`, no flags, no extension. */
-const header = Uint8Array.from([80, 71, 67, 79, 80, 89, 10, 255, 13, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-
-const writeCopy = <Row>(
+const writeRows = <Row>(
   message: ByteWriter,
   sql: string,
   rows: ReadonlyArray<Row>,
   write: (row: Row) => boolean,
+): boolean => writeCopy(message, sql, (next) => rows.every((row) => write(row) && next()))
+
+/** `PGCOPY\n\xff\r\n\0`, no flags, no extension. */
+const header = Uint8Array.from([80, 71, 67, 79, 80, 89, 10, 255, 13, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+
+/** Writes a COPY; `write` writes the rows and calls `next` behind each. False when `write` gives up. */
+export const writeCopy = (
+  message: ByteWriter,
+  sql: string,
+  write: (next: () => true) => boolean,
 ): boolean => {
   const query = message.begin("Q")
   message.cString(sql)
   message.end(query)
   let frame = message.begin("d")
   message.raw(header)
-  for (const row of rows) {
-    if (!write(row)) return false
-    if (message.length - frame < frameBytes) continue
-    message.end(frame)
-    frame = message.begin("d")
+  const next = (): true => {
+    if (message.length - frame >= frameBytes) {
+      message.end(frame)
+      frame = message.begin("d")
+    }
+    return true
   }
+  if (!write(next)) return false
   message.int16(-1)
   message.end(frame)
   message.end(message.begin("c"))

@@ -6,6 +6,7 @@ import type { TableChange } from "../../ports/LocalStore.ts"
 import { refuseUnstorable } from "../store/rowKey.ts"
 import type { TagState } from "../store/tags.ts"
 import type { RowVersion, Visibility } from "../store/version.ts"
+import type { WaitingCopy } from "./copyPacked.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import type { RawSession } from "./RawSession.ts"
 import type { Field, TablePlan } from "./sql.ts"
@@ -28,6 +29,8 @@ export interface Tx {
   readonly tables: Map<string, TableState>
   /** Instances whose first snapshot met rows that were there: not tried by COPY again. */
   readonly overlapping: Set<number>
+  /** Rows that wait for their COPY; see `copyPacked.ts`. */
+  readonly copies: Array<WaitingCopy>
 }
 
 /** Forgets what was read of instances and tables: what was written since may not stay. */

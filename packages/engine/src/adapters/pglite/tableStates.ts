@@ -5,6 +5,7 @@
  */
 import type { InstanceCommit } from "../../ports/LocalStore.ts"
 import { type Slice, sliceOf, Slices } from "../store/slice.ts"
+import { flushCopies } from "./copyPacked.ts"
 import { createInstance, type InstanceRow } from "./instanceRows.ts"
 import { later, select, type Tx } from "./session.ts"
 import type { TablePlan } from "./sql.ts"
@@ -76,6 +77,7 @@ export const redefineInstance = async (
 /** Writes the entries of every row that has none. */
 const becomeExplicit = async (tx: Tx, plan: TablePlan, state: TableState): Promise<void> => {
   if (state.explicit) return
+  await flushCopies(tx)
   for (const [id, slice] of state.slices.entries())
     await later(tx, backfillRows(plan, slice), [id, ...Object.values(slice)])
   await setExplicit(tx, plan, state, true)

@@ -102,7 +102,12 @@ const plainly = <Value>(
 ): Promise<Value> =>
   pglite.transaction(async (tx) => {
     if (changes) await tx.exec("set local espalier.syncing = 'on'")
-    return body({ ...state, query: (sql, params) => tx.query(sql, params), exec: (sql) => tx.exec(sql) })
+    return body({
+      ...state,
+      copies: [],
+      query: (sql, params) => tx.query(sql, params),
+      exec: (sql) => tx.exec(sql),
+    })
   })
 
 const rawly = async <Value>(
@@ -118,6 +123,7 @@ const rawly = async <Value>(
     const value = await body({
       ...state,
       raw,
+      copies: [],
       query: (sql, params) => raw.query(sql, params),
       exec: (sql) => raw.exec(sql),
     })
