@@ -3,21 +3,24 @@ import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { localStoreContract } from "../../src/testing/localStoreContract.ts"
+import { contractGraph } from "../../src/testing/localStoreKit.ts"
 import { harnessOn, openPglite } from "./pgliteHarness.ts"
 
-describe("PgliteLocalStore", () => {
-  let pglite: PGlite
-  beforeAll(async () => {
-    pglite = await openPglite()
-  })
-  afterAll(() => pglite.close())
+for (const packed of [false, true]) {
+  describe(`PgliteLocalStore given ${packed ? "packed rows" : "messages"}`, () => {
+    let pglite: PGlite
+    beforeAll(async () => {
+      pglite = await openPglite()
+    })
+    afterAll(() => pglite.close())
 
-  for (const { name, run } of localStoreContract) {
-    it.live(name, () =>
-      Effect.flatMap(
-        Effect.suspend(() => harnessOn(pglite)),
-        run,
-      ),
-    )
-  }
-})
+    for (const { name, run } of localStoreContract) {
+      it.live(name, () =>
+        Effect.flatMap(
+          Effect.suspend(() => harnessOn(pglite, contractGraph, { packed })),
+          run,
+        ),
+      )
+    }
+  })
+}

@@ -16,8 +16,6 @@ export interface FoundRows {
   readonly rest: string
 }
 
-/** Fewer bytes are not worth it. */
-const fewestBytes = 512
 /** Control messages behind the rows are short; more is not a form we know. */
 const mostRestBytes = 64 * 1024
 
@@ -40,7 +38,7 @@ const nullWord = encoder.encode("null")
 
 /** The rows of a body, or null when it is not of the form this file knows. */
 export const findRows = (bytes: Uint8Array): FoundRows | null =>
-  bytes.length < fewestBytes || bytes[0] !== openBracket ? null : new Scan(bytes).run()
+  bytes[0] !== openBracket || bytes[1] !== openBrace ? null : new Scan(bytes).run()
 
 class Scan {
   readonly #bytes: Uint8Array
@@ -90,7 +88,9 @@ class Scan {
       const name = this.#at
       this.#at += 1
       if (!this.#string() || bytes[this.#at] !== colon) return false
-      columns.push(JSON.parse(decode(bytes, name, this.#at)) as string)
+      const column = parse(decode(bytes, name, this.#at))
+      if (typeof column !== "string") return false
+      columns.push(column)
       this.#at += 1
       prefixes.push(bytes.slice(from, this.#at))
       if (!this.#value(0, -1)) return false
@@ -226,8 +226,14 @@ class Scan {
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const decode = (bytes: Uint8Array, start: number, end: number): string =>
-  strict.decode(bytes.subarray(start, end))
+/** Text of a part; empty, and so no JSON, when it is not UTF-8. */
+const decode = (bytes: Uint8Array, start: number, end: number): string => {
+  try {
+    return strict.decode(bytes.subarray(start, end))
+  } catch {
+    return ""
+  }
+}
 
 const simpleEscapes: ReadonlySet<number> = new Set(encoder.encode('"\\/bfnrt'))
 
