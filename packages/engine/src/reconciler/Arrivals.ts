@@ -53,7 +53,8 @@ export const judge = (world: World, record: InstanceRecord): Verdict | null => {
   if (!refetching && !mayLand(record, batch)) {
     if (record.buffer.length + contentSize(batch) > world.config.maxBufferedMessages)
       return { _tag: "Overflow", arrived }
-    record.buffer.push(...batch.messages)
+    // One by one: a long argument list overflows the stack.
+    for (const message of batch.messages) record.buffer.push(message)
     return { _tag: "Buffered", arrived }
   }
   const facts = {
