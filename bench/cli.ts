@@ -7,11 +7,11 @@ import { parseArgs } from "node:util"
 import { ExitCode, main, table } from "../scripts/lib/cli.ts"
 import { compare } from "./lib/compare.ts"
 import type { Measure, SuiteOptions } from "./lib/measure.ts"
-import { storeIds, storeSuite } from "./suites/store/index.ts"
+import { type Suite, suites } from "./suites/index.ts"
 
 const usage = `Usage: pnpm bench SUITE [options]
 
-Suites: store.
+Suites: ${Object.keys(suites).join(", ")}.
   --only IDS   measure only ids that begin with one of IDS (separated by commas; may be given several times)
   --compare R  measure the revision R and the working tree alternately, in a worktree, and print the ratios
   --rows N     rows of the large loads (default 100000; 20000 with --quick)
@@ -21,9 +21,13 @@ Suites: store.
                with --compare: {"suite", "revision", "comparisons": [{id, unit, before, after, ratio, rounds, spread}]}
 
 "x faster" is the peer's time by ours, "x time" ours by the floor's, both taken within one round; values are medians.
-Ids of store: ${storeIds.join(", ")}`
+${Object.entries(suites)
+  .map(([name, { ids }]) => `Ids of ${name}: ${ids.join(", ")}`)
+  .join("\n")}`
 
 interface Arguments {
+  readonly name: string
+  readonly suite: Suite
   readonly json: boolean
   /** The revision to compare with. */
   readonly compare: string | null
@@ -69,13 +73,17 @@ const readArguments = (): Arguments => {
     console.log(usage)
     process.exit(0)
   }
-  if (positionals.length !== 1 || positionals[0] !== "store")
-    complain(positionals.length === 0 ? "name a suite" : `no suite is called "${positionals.join(" ")}"`)
+  const name = positionals.join(" ")
+  const suite =
+    suites[name] ?? complain(positionals.length === 0 ? "name a suite" : `no suite is called "${name}"`)
   const only = (values.only ?? []).flatMap((ids) => ids.split(",").filter((id) => id !== ""))
-  for (const prefix of only)
-    if (!storeIds.some((id) => id.startsWith(prefix))) complain(`no id of store begins with "${prefix}"`)
+  for (const prefix of only) {
+    if (!suite.ids.some((id) => id.startsWith(prefix))) complain(`no id of ${name} begins with "${prefix}"`)
+  }
   const quick = values.quick === true
   return {
+    name,
+    suite,
     json: values.json === true,
     compare: values.compare ?? null,
     only,
@@ -97,16 +105,16 @@ const rowOf = ({ id, ok, rounds, spread, target, unit, value }: Measure): Readon
   spread.join(" to "),
 ]
 
-const compareWith = async (revision: string, { json, only, options }: Arguments): Promise<void> => {
+const compareWith = async (revision: string, { json, name, only, options }: Arguments): Promise<void> => {
   const comparisons = await compare({
     revision,
-    suite: "store",
+    suite: name,
     rounds: options.rounds,
     args: ["--rows", String(options.rows), ...only.flatMap((id) => ["--only", id])],
     log: options.log,
   })
   if (json) {
-    console.log(JSON.stringify({ suite: "store", revision, comparisons }))
+    console.log(JSON.stringify({ suite: name, revision, comparisons }))
     return
   }
   const rows = comparisons.map(({ after, before, id, ratio, rounds, spread, unit }) => [
@@ -122,13 +130,13 @@ const compareWith = async (revision: string, { json, only, options }: Arguments)
 
 main(async () => {
   const args = readArguments()
-  const { json, options } = args
+  const { json, name, options, suite } = args
   if (args.compare !== null) {
     await compareWith(args.compare, args)
     return 0
   }
-  const measures = await storeSuite(options)
-  if (json) console.log(JSON.stringify({ suite: "store", measures }))
+  const measures = await suite.run(options)
+  if (json) console.log(JSON.stringify({ suite: name, measures }))
   else {
     console.log(table([["id", "value", "target", "result", "rounds", "spread"], ...measures.map(rowOf)]))
     console.log(
