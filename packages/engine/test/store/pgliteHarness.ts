@@ -30,9 +30,10 @@ export const rowsOf = (
 export const harnessOn = (
   pglite: PGlite,
   graph: GraphData = contractGraph,
+  fewestCopied = 50,
 ): Effect.Effect<LocalStoreHarness, unknown> =>
   Effect.gen(function* () {
-    const open = PgliteLocalStore.make({ pglite, graph })
+    const open = PgliteLocalStore.make({ pglite, graph, fewestCopied })
     let store: LocalStore["Service"] = yield* open
     yield* store.wipe
     return {

@@ -28,6 +28,8 @@ export interface Tx {
   readonly tables: Map<string, TableState>
   /** Instances whose first snapshot met rows that were there: not tried by COPY again. */
   readonly overlapping: Set<number>
+  /** Fewer rows of a first snapshot are sent as arrays, not by COPY. */
+  readonly fewestCopied: number
 }
 
 /** Forgets what was read of instances and tables: what was written since may not stay. */
