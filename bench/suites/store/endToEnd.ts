@@ -17,7 +17,7 @@ import {
   timed,
 } from "../../lib/measure.ts"
 import { coalesced, emptyDatabase, type Ours, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { wideTable } from "../../lib/wideRows.ts"
+import { companyOf, wideTable } from "../../lib/wideRows.ts"
 import { readShape } from "../../peers/officialClient.ts"
 import { type InsertMethod, openPgliteSync, syncAll } from "../../peers/pgliteSync.ts"
 
@@ -47,7 +47,7 @@ const syncOne = (commit: ReturnType<typeof coalesced>, instance: Instance) =>
 /** Our side: all shapes, with as many connections as the peer opens. */
 export const syncOurs = async (ours: Ours, url: string, shapes: number): Promise<void> => {
   const instances = Array.from({ length: shapes }, (_, shape) =>
-    wideInstance(`shape-${shape}`, `shape-${shape}`),
+    wideInstance(`shape-${shape}`, companyOf(shape)),
   )
   const commit = coalesced(ours.commit)
   const program = Effect.forEach(instances, (instance) => syncOne(commit, instance), {
