@@ -7,7 +7,7 @@ import { once } from "node:events"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { companyOf, snapshotEndAt, snapshotOf, wideColumns, wideRows } from "./wideRows.ts"
 
-/** What is served: `count` shapes of `rowsPerShape` rows, told apart by their where-clause's `$1`, the company. */
+/** What is served: `count` shapes of `rowsPerShape` rows, told apart by their where-clause's `$1`: their company, or `shape-0`, … */
 export interface Served {
   readonly shapes: number
   readonly rowsPerShape: number
@@ -57,11 +57,12 @@ const bodiesOf = (served: Served, shape: number): ReadonlyArray<Buffer> => {
 
 const serve = async (served: Served): Promise<void> => {
   const logs = Array.from({ length: served.shapes }, (_, shape) => bodiesOf(served, shape))
-  const shapes = new Map(logs.map((_, shape) => [companyOf(shape), shape]))
+  const shapeByCompany = new Map(logs.map((_, shape) => [companyOf(shape), shape]))
   let cursor = 1
   const server = createServer((request, response) => {
     const query = new URL(request.url ?? "/", "http://localhost").searchParams
-    const shape = shapes.get(query.get("params[1]") ?? "") ?? 0
+    const wanted = query.get("params[1]") ?? "shape-0"
+    const shape = shapeByCompany.get(wanted) ?? Number(/^shape-(\d+)$/.exec(wanted)?.[1] ?? 0)
     const log = logs[shape] ?? []
     const offset = query.get("offset") ?? "-1"
     cursor += 1

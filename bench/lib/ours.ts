@@ -15,17 +15,17 @@ export const wideGraph = Graph.make({
   nodes: { members: { table: wideTable, key: "members" } },
 })
 
-/** An instance of the wide table; instances of different companies are disjoint. */
-export const wideInstance = (key: string, company: string): Instance => ({
+/** An instance of the wide table: the rows of one company, or (null) all of them, so that it overlaps every other. */
+export const wideInstance = (key: string, company: string | null): Instance => ({
   key,
   node: "members",
   table: wideTable,
-  bindings: { company_id: company },
+  bindings: company === null ? {} : { company_id: company },
   clientParams: {},
   definition: {
     table: wideTable,
-    where: `"company_id" = $1`,
-    params: { "1": company },
+    ...(company === null ? {} : { where: "company_id = $1" }),
+    params: company === null ? {} : { "1": company },
     columns: Object.keys(wideColumns),
     replica: "default",
     log: "full",

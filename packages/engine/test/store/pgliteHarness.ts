@@ -52,10 +52,10 @@ const packing = (store: LocalStore["Service"]): LocalStore["Service"] =>
 export const harnessOn = (
   pglite: PGlite,
   graph: GraphData = contractGraph,
-  { packed = false }: { readonly packed?: boolean } = {},
+  { fewestCopied = 50, packed = false }: { readonly fewestCopied?: number; readonly packed?: boolean } = {},
 ): Effect.Effect<LocalStoreHarness, unknown> =>
   Effect.gen(function* () {
-    const made = PgliteLocalStore.make({ pglite, graph })
+    const made = PgliteLocalStore.make({ pglite, graph, fewestCopied })
     const open = packed ? Effect.map(made, packing) : made
     let store: LocalStore["Service"] = yield* open
     yield* store.wipe

@@ -23,6 +23,8 @@ export interface PgliteLocalStoreOptions {
   /** Open and ready; the store never closes it. */
   readonly pglite: PgliteDatabase
   readonly graph: GraphData
+  /** Rows of a first snapshot from which on they are sent by COPY. Default 50: to begin one costs as much as some ten rows. */
+  readonly fewestCopied?: number
 }
 
 /**
@@ -34,7 +36,7 @@ export interface PgliteLocalStoreOptions {
 const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
   const { graph, pglite } = options
   const plans = plansOf(graph)
-  const transactions = makeTransactions(pglite, plans)
+  const transactions = makeTransactions(pglite, plans, options.fewestCopied ?? 50)
   const read = attempt(transactions.read)
   const write = attempt(transactions.write)
   yield* write("open", (tx) => openSchema(tx, graph, plans))

@@ -12,10 +12,8 @@ import type { PlanColumn, TablePlan } from "./sql.ts"
 import type { ByteWriter } from "./wire/ByteWriter.ts"
 import { type BinaryType, binaryTypes } from "./wire/encoders.ts"
 
-/** Fewer rows are not worth a COPY: it costs as much to begin as some ten rows. */
-const fewestRows = 50
 /** Rows per message: bounds its size, and how long one step keeps readers waiting. */
-const rowsPerCopy = 5_000
+export const rowsPerCopy = 5_000
 /** Bytes of one CopyData message at most, but for a row that is larger. */
 const frameBytes = 60_000
 const uniqueViolation = "23505"
@@ -39,7 +37,7 @@ export const copyRows = async (
   const { instance, plan, tx } = applying
   const { raw } = tx
   const [first] = puts
-  if (raw === null || first === undefined || puts.length < fewestRows || instance.complete) return false
+  if (raw === null || first === undefined || puts.length < tx.fewestCopied || instance.complete) return false
   if ((!checked && tx.overlapping.has(instance.id)) || !isPlain(plan, puts, first)) return false
   const { snapshot } = await storedVersion(applying, first.version)
   raw.push("savepoint copying", [])
@@ -65,8 +63,22 @@ export const copyRows = async (
   return true
 }
 
+/** Copies rows and, if asked, their tags into a table of the store's own. False when a value has no binary form: nothing is sent then. */
+export const copyInto = async (
+  { plan, tx }: Applying,
+  target: { readonly table: string },
+  puts: ReadonlyArray<Put>,
+): Promise<boolean> => {
+  let whole = true
+  await tx.raw?.send((message) => {
+    whole = writeApp(message, plan, puts, target.table, true)
+    if (!whole) message.clear()
+  })
+  return whole
+}
+
 /** One version for all, every column sent, every type known in binary. */
-const isPlain = (plan: TablePlan, puts: ReadonlyArray<Put>, first: Put): boolean =>
+export const isPlain = (plan: TablePlan, puts: ReadonlyArray<Put>, first: Put): boolean =>
   first.version._tag === "Snapshot" &&
   plan.columns.every(({ type }) => type in binaryTypes) &&
   puts.every(
@@ -85,16 +97,25 @@ const encoded = (columns: ReadonlyArray<PlanColumn>): ReadonlyArray<Encoded> =>
     return type === undefined ? [] : [{ column, type }]
   })
 
-const writeApp = (message: ByteWriter, plan: TablePlan, puts: ReadonlyArray<Put>): boolean => {
+const writeApp = (
+  message: ByteWriter,
+  plan: TablePlan,
+  puts: ReadonlyArray<Put>,
+  table = plan.app,
+  tagged = false,
+): boolean => {
   const columns = encoded(plan.columns)
-  const sql = `copy ${plan.app} (${plan.columns.map(({ quoted }) => quoted).join(", ")}) from stdin with (format binary)`
-  return writeRows(message, sql, puts, ({ values }) => {
-    message.int16(columns.length)
+  const names = plan.columns.map(({ quoted }) => quoted)
+  if (tagged) names.push(plan.own.tags, plan.own.active)
+  const sql = `copy ${table} (${names.join(", ")}) from stdin with (format binary)`
+  return writeRows(message, sql, puts, ({ tags, values }) => {
+    message.int16(names.length)
     for (const { column, type } of columns) {
       const text = values[column.name] ?? null
       if (text === null) message.int32(-1)
       else if (!type.encode(message, text, column.name)) return false
     }
+    if (tagged) writeTags(message, tags)
     return true
   })
 }

@@ -4,6 +4,7 @@
  */
 import { type Drop, type Patch, type Put, type RowChange, unknownRow } from "../store/fold.ts"
 import { fitsSlice, type Slice } from "../store/slice.ts"
+import type { RowVersion } from "../store/version.ts"
 import { appendChanges, fewRows } from "./appendShare.ts"
 import { addHeld, type Applying, change, changeColumns, pushRows, storedVersion } from "./applying.ts"
 import { copyRows } from "./copyShare.ts"
@@ -86,9 +87,11 @@ const disputedAmong = async (
 const notePosition = async (applying: Applying, all: ReadonlyArray<RowChange>): Promise<void> => {
   let { lsn, op, txid } = applying.instance
   let [newest, position] = lsn === null ? [-1n, -1] : [BigInt(lsn), Number(op ?? 0)]
+  let last: RowVersion | null = null
   for (const entry of all) {
-    if (entry._tag === "Drop" || entry.version === null) continue
+    if (entry._tag === "Drop" || entry.version === null || entry.version === last) continue
     const { version } = entry
+    last = version
     if (version._tag === "Snapshot") {
       const { snapshot } = await storedVersion(applying, version)
       if (snapshot !== applying.instance.snapshot) applying.instance = { ...applying.instance, snapshot }

@@ -31,6 +31,8 @@ export interface Tx {
   readonly overlapping: Set<number>
   /** Rows that wait for their COPY; see `copyPacked.ts`. */
   readonly copies: Array<WaitingCopy>
+  /** Fewer rows of a first snapshot are sent as arrays, not by COPY. */
+  readonly fewestCopied: number
 }
 
 /** Forgets what was read of instances and tables: what was written since may not stay. */

@@ -97,7 +97,7 @@ const ownPrefix = (declared: ReadonlyArray<string>): string => {
 }
 
 /** A name of at most 63 bytes: Postgres cuts longer ones silently, and two tables could then share one. */
-const sideName = (prefix: string, table: string): string => {
+export const sideName = (prefix: string, table: string): string => {
   const name = prefix + table
   return new TextEncoder().encode(name).length <= 63 ? name : `${prefix}${hashOf(table)}`
 }
@@ -127,13 +127,13 @@ export const sideDdl = (plan: TablePlan): ReadonlyArray<string> => {
   const allColumns = plan.columns.map(({ quoted, type }) => `${quoted} ${type}`)
   const version = `${own.lsn} int8, ${own.op} int8, ${own.txid} int8, ${own.snapshot} int4`
   const tags = `${own.tags} text[], ${own.active} bool[]`
-  const primaryKey = `primary key (${[...plan.keys.map(({ quoted }) => quoted), own.instance].join(", ")})`
+  const keys = plan.keys.map(({ quoted }) => quoted).join(", ")
   return [
     `create table if not exists ${plan.held} (${keyColumns.join(", ")}, ${own.instance} int4 not null, ${version},
-       ${own.writer} int4 not null, ${tags}, ${primaryKey})`,
+       ${own.writer} int4 not null, ${tags}, primary key (${keys}, ${own.instance}))`,
     `create index if not exists ${quoteIdent(sideName("held_", plan.def.name))} on ${plan.held} (${own.instance})`,
-    `create table if not exists ${plan.stage} (${allColumns.join(", ")}, ${own.instance} int4 not null, ${version}, ${tags}, ${primaryKey})`,
-    `create index if not exists ${quoteIdent(sideName("staged_", plan.def.name))} on ${plan.stage} (${own.instance})`,
+    `create table if not exists ${plan.stage} (${allColumns.join(", ")}, ${own.instance} int4 not null, ${version}, ${tags},
+       primary key (${own.instance}, ${keys}))`,
   ]
 }
 

@@ -30,14 +30,17 @@ export interface Transactions {
 type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promise<Value>
 
 /**
- * Triggers of the app can tell our writes from the user's. Our statements look rows up by key, however old the statistics are that
- * their plan was made with; the settings end with the transaction.
+ * Triggers of the app can tell our writes from the user's, and cached plans are used from the first time on; both end with the
+ * transaction.
  */
-const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-  set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`
+const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 /** Transactions on a database. */
-export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transactions => {
+export const makeTransactions = (
+  pglite: PgliteDatabase,
+  plans: Plans,
+  fewestCopied: number,
+): Transactions => {
   const known = new Map<string, InstanceRow>()
   const tables = new Map<string, TableState>()
   const overlapping = new Set<number>()
@@ -48,11 +51,12 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
       : new RawSession({ execProtocol: (message, options) => execProtocol.call(pglite, message, options) })
   const run: Run =
     raw === null || lock === undefined
-      ? (body, changes) => plainly(pglite, { known, tables, overlapping, raw: null }, body, changes)
+      ? (body, changes) =>
+          plainly(pglite, { known, tables, overlapping, fewestCopied, raw: null }, body, changes)
       : (body, changes) =>
-          lock.call(pglite, () => rawly(raw, { known, tables, overlapping }, body, changes)) as ReturnType<
-            typeof body
-          >
+          lock.call(pglite, () =>
+            rawly(raw, { known, tables, overlapping, fewestCopied }, body, changes),
+          ) as ReturnType<typeof body>
   const upkeep = new Upkeep()
   // VACUUM runs in no transaction; without the raw protocol there is no way to hold the lock around it.
   const keepUp = async (): Promise<void> => {
@@ -96,7 +100,7 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
 
 const plainly = <Value>(
   pglite: PgliteDatabase,
-  state: Pick<Tx, "known" | "tables" | "overlapping" | "raw">,
+  state: Omit<Tx, "query" | "exec">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> =>
@@ -112,7 +116,7 @@ const plainly = <Value>(
 
 const rawly = async <Value>(
   raw: RawSession,
-  state: Pick<Tx, "known" | "tables" | "overlapping">,
+  state: Omit<Tx, "query" | "exec" | "raw">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
