@@ -12,7 +12,7 @@ import * as Scope from "effect/Scope"
 import type { DevServerHandle } from "@espalier/dev-server"
 import { defaultEngineConfig, Engine, EngineConfig, HostSignals, LocalStore } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
-import { PgliteLocalStore } from "@espalier/engine/pglite"
+import { databaseSettings, PgliteLocalStore } from "@espalier/engine/pglite"
 import { graph } from "../packages/engine/examples/workspaces.graph.ts"
 import { amara, company, local, mei, seededDatabase, serve, tables, truth } from "./support/world.ts"
 
@@ -34,7 +34,7 @@ beforeAll(() =>
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 const openLocal = Effect.acquireRelease(
-  Effect.promise(() => PGlite.create()),
+  Effect.promise(() => PGlite.create(databaseSettings(PGlite.defaultStartParams))),
   (pglite) => Effect.promise(() => pglite.close()),
 )
 

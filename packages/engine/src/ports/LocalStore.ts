@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
+import type { Content } from "../protocol/PackedRows.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 
 /** The store as a whole failed; nothing of the call stays. */
@@ -28,7 +29,7 @@ export class StoreError extends Data.TaggedError("StoreError")<{
  * - `stage`: a refetch is under way; write beside, old rows stay readable.
  * - `swap`: last part of a refetch; apply it to the stage, then make the stage the instance's rows, touching only rows that differ.
  */
-export interface InstanceCommit {
+export interface InstanceCommit extends Content {
   readonly instance: Instance
   readonly mode: "append" | "stage" | "swap"
   readonly messages: ReadonlyArray<Message>

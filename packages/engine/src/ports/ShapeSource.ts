@@ -7,11 +7,12 @@ import * as Context from "effect/Context"
 import type * as Stream from "effect/Stream"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
+import type { Content } from "../protocol/PackedRows.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import type { ShapeError } from "../protocol/ShapeError.ts"
 
 /** One response of the server, whole. Handle and offset belong to exactly these messages. */
-export interface Batch {
+export interface Batch extends Content {
   readonly _tag: "Batch"
   readonly checkpoint: Checkpoint
   /** Changes, events and snapshot-ends in log order; up-to-date is the flag below. */

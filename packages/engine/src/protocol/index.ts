@@ -27,5 +27,7 @@ export type {
   SnapshotVisibility,
   TextRow,
 } from "./Message.ts"
+export { contentSize, nullSpan, packedContent, packedRow, packedText, withContent } from "./PackedRows.ts"
+export type { Content, PackedRows } from "./PackedRows.ts"
 export type { DefinitionHash, Instance, InstanceKey, ShapeDefinition } from "./Shape.ts"
 export * from "./ShapeError.ts"

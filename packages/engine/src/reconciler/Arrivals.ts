@@ -6,6 +6,7 @@ import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import { isChange, type Message } from "../protocol/Message.ts"
 import { ancestorsFresh, type Arrived, type InstanceRecord, isRunning, type World } from "./World.ts"
+import { contentSize, withContent } from "../protocol/PackedRows.ts"
 
 export type Verdict =
   /** Commit this share now. */
@@ -21,10 +22,12 @@ export type Verdict =
 
 const isLogEntry = (message: Message): boolean => isChange(message) && message.headers.lsn !== undefined
 
+/** Packed rows are a snapshot's. */
+const hasLogEntries = (batch: Batch): boolean => batch.packed === undefined && batch.messages.some(isLogEntry)
+
 /** A part of a first snapshot may land at once; log never before its up-to-date. */
 const mayLand = (record: InstanceRecord, batch: Batch): boolean =>
-  batch.upToDate ||
-  (record.held?.complete !== true && record.buffer.length === 0 && !batch.messages.some(isLogEntry))
+  batch.upToDate || (record.held?.complete !== true && record.buffer.length === 0 && !hasLogEntries(batch))
 
 /** What to do with the record's arrived batch. */
 export const judge = (world: World, record: InstanceRecord): Verdict | null => {
@@ -37,18 +40,19 @@ export const judge = (world: World, record: InstanceRecord): Verdict | null => {
   const { batch } = arrived
   const refetching = record.state?._tag === "Refetching"
   if (!refetching && !mayLand(record, batch)) {
-    if (record.buffer.length + batch.messages.length > world.config.maxBufferedMessages)
+    if (record.buffer.length + contentSize(batch) > world.config.maxBufferedMessages)
       return { _tag: "Overflow", arrived }
-    record.buffer.push(...batch.messages)
+    // One by one: a long argument list overflows the stack.
+    for (const message of batch.messages) record.buffer.push(message)
     return { _tag: "Buffered", arrived }
   }
-  const messages = record.buffer.length === 0 ? batch.messages : [...record.buffer, ...batch.messages]
-  const share: InstanceCommit = {
+  const facts = {
     instance: record.instance,
     mode: refetching ? (batch.upToDate ? "swap" : "stage") : "append",
-    messages,
     checkpoint: batch.checkpoint,
     upToDate: batch.upToDate,
-  }
+  } as const
+  const content = record.buffer.length === 0 ? batch : { messages: [...record.buffer, ...batch.messages] }
+  const share: InstanceCommit = withContent(facts, content)
   return { _tag: "Share", share, arrived }
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { CommitResult, InstanceCommit, LocalStore, StoreError } from "../ports/LocalStore.ts"
 import { isChange, isEvent } from "../protocol/Message.ts"
+import { contentSize } from "../protocol/PackedRows.ts"
 import {
   ProtocolViolation,
   QuotaExceeded,
@@ -36,7 +37,9 @@ interface Ready {
 }
 
 const movesRows = (share: InstanceCommit): boolean =>
-  share.mode === "swap" || share.messages.some((message) => isChange(message) || isEvent(message))
+  share.mode === "swap" ||
+  share.packed !== undefined ||
+  share.messages.some((message) => isChange(message) || isEvent(message))
 
 /**
  * The rows a share touched, by primary key; "all" when the share does not say: a swap, a move by tags, a row that lacks a key
@@ -80,7 +83,7 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
     now,
     record.key,
     "commit",
-    `${share.mode}, ${share.messages.length} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
+    `${share.mode}, ${contentSize(share)} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
   )
   send(world, record, { _tag: share.upToDate ? "UpToDate" : "Accepted", checkpoint: share.checkpoint }, now)
   if (touched.length > 0) markOwner(world, record, touched)
@@ -92,7 +95,7 @@ const isIdle = (world: World, { record, share }: Ready, now: number): boolean =>
   return (
     share.mode === "append" &&
     share.upToDate &&
-    share.messages.length === 0 &&
+    contentSize(share) === 0 &&
     held?.complete === true &&
     held.hash === share.instance.hash &&
     held.checkpoint?.handle === share.checkpoint.handle &&

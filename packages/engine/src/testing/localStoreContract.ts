@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import { type LocalStoreHarness, storeKit } from "./localStoreKit.ts"
+import { apartCases } from "./storeCases/apart.ts"
 import { durabilityCases } from "./storeCases/durability.ts"
 import { orderCases } from "./storeCases/order.ts"
 import { provenanceCases } from "./storeCases/provenance.ts"
@@ -24,6 +25,7 @@ export const localStoreContract: ReadonlyArray<LocalStoreCase> = [
   ...rowCases,
   ...durabilityCases,
   ...provenanceCases,
+  ...apartCases,
   ...tagCases,
   ...refetchCases,
   ...orderCases,

@@ -65,8 +65,15 @@ export const contractGraph = Graph.make({
 /** An instance of a contract table. */
 export const storeInstance = (
   key: string,
-  options: { readonly table?: string; readonly tagged?: boolean; readonly hash?: string } = {},
+  options: {
+    readonly table?: string
+    readonly tagged?: boolean
+    readonly hash?: string
+    /** Column and constant of a condition that all of its rows meet. */
+    readonly slice?: readonly [column: string, value: string]
+  } = {},
 ): Instance => {
+  const [column, value] = options.slice ?? []
   const table = options.table ?? "items"
   return {
     key,
@@ -74,7 +81,14 @@ export const storeInstance = (
     table,
     bindings: { owner: key },
     clientParams: {},
-    definition: { table, params: {}, columns: [], replica: "default", log: "full" },
+    definition: {
+      table,
+      ...(column === undefined ? {} : { where: `"${column}" = $1` }),
+      params: value === undefined ? {} : { "1": value },
+      columns: [],
+      replica: "default",
+      log: "full",
+    },
     hash: options.hash ?? `hash-${key}`,
     tagged: options.tagged ?? false,
     priority: 0,

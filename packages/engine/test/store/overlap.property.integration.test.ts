@@ -1,8 +1,8 @@
-/** The same random interleavings on PGlite; fewer, because each step is real SQL. `ENGINE_SEED`, `ENGINE_RUNS` as there. */
-import { PGlite } from "@electric-sql/pglite"
+/** The same random interleavings on PGlite; fewer, because each step is real SQL; every second one is given packed rows. `ENGINE_SEED`, `ENGINE_RUNS` as there. */
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { harnessOn } from "./pgliteHarness.ts"
+import { harnessOn, openPglite } from "./pgliteHarness.ts"
 import { overlapGraph, overlapRun } from "./overlapRun.ts"
 
 const first = Number(process.env["ENGINE_SEED"] ?? 1)
@@ -11,7 +11,7 @@ const runs = Math.ceil(Number(process.env["ENGINE_RUNS"] ?? 400) / 40)
 describe("PgliteLocalStore", () => {
   let pglite: PGlite
   beforeAll(async () => {
-    pglite = await PGlite.create()
+    pglite = await openPglite()
   })
   afterAll(() => pglite.close())
 
@@ -20,9 +20,11 @@ describe("PgliteLocalStore", () => {
     () =>
       Effect.gen(function* () {
         for (let seed = first; seed < first + runs; seed++) {
-          yield* overlapRun(yield* harnessOn(pglite, overlapGraph), seed)
+          // Every second run sends even one row by COPY, every fourth is given packed rows.
+          const options = { fewestCopied: seed % 2 === 0 ? 50 : 1, packed: seed % 4 > 1 }
+          yield* overlapRun(yield* harnessOn(pglite, overlapGraph, options), seed)
         }
       }),
-    120_000,
+    Math.max(120_000, runs * 2_000),
   )
 })

@@ -33,11 +33,26 @@ export interface Handle {
   readonly start: number
 }
 
-export const shapes = ["a", "b", "t"] as const
+const shapes = ["a", "b", "t", "p", "q", "r"] as const
 export type ShapeName = (typeof shapes)[number]
 
+/** Shapes of one group each can be told apart by it; the others overlap them. `t` has a subquery. */
+export const mixes: ReadonlyArray<ReadonlyArray<ShapeName>> = [
+  ["a", "b", "t"],
+  ["p", "q", "r"],
+  ["p", "q", "a", "t"],
+]
+
 const table = "cells"
-const plainGroups: Readonly<Record<"a" | "b", ReadonlyArray<number>>> = { a: [0, 1], b: [1, 2] }
+type PlainShape = Exclude<ShapeName, "t">
+/** The groups of the shapes without a subquery. */
+export const plainGroups: Readonly<Record<PlainShape, ReadonlyArray<number>>> = {
+  a: [0, 1],
+  b: [1, 2],
+  p: [0],
+  q: [1],
+  r: [2],
+}
 const tagOf = (handle: string, grp: number): string => `${handle}-${grp}`
 const valuesOf = (id: number, version: Version) => ({
   id: String(id),
@@ -66,7 +81,7 @@ export const overlapServer = (random: Seeded): OverlapServer => {
   const rows = new Map<number, Version>()
   const history = new Map<string, number>()
   const granted = new Set<number>([1])
-  const logs: Record<ShapeName, Array<Unit>> = { a: [], b: [], t: [] }
+  const logs: Record<ShapeName, Array<Unit>> = { a: [], b: [], t: [], p: [], q: [], r: [] }
   const open: Array<number> = []
   let seq = 0
   let lsn = 100

@@ -16,6 +16,7 @@ import type { SourceEvent } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
 import { backoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
+import { contentSize } from "../../protocol/PackedRows.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { ProtocolViolation, ShapeError, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { classifyAnswer } from "./classify.ts"
@@ -23,7 +24,7 @@ import { ClientStream, type CacheBust, type StreamOwner, type StreamRequest } fr
 import type { Lane } from "./ConnectionSlots.ts"
 import { Mailbox } from "./Mailbox.ts"
 import { askInSlot, type Answer, type RequestContext } from "./request.ts"
-import { decodeBody, isRegression } from "./wire.ts"
+import { type DecodedBody, isRegression, readBody } from "./wire.ts"
 
 /** Refetches a run may need within the window; beyond it the run fails, so that the state machine backs off. */
 export const maxRefetches = 3
@@ -150,7 +151,7 @@ class ShapeRun {
       const failed = {
         status: answer.status,
         retryAfter: answer.headers.get(Header.retryAfter),
-        body: answer.text,
+        body: new TextDecoder().decode(answer.body),
       }
       return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
         Effect.fail(classifyAnswer(failed, nowMillis)),
@@ -158,7 +159,7 @@ class ShapeRun {
     }
     const problem = headerProblem(answer)
     if (problem !== null) return Effect.fail(new ProtocolViolation({ message: problem }))
-    const body = answer.status === 204 ? emptyPoll : decodeBody(answer.text)
+    const body = answer.status === 204 ? emptyPoll : readBody(answer.body)
     if (body._tag === "Violation") return Effect.fail(new ProtocolViolation({ message: body.message }))
     const handle = answer.headers.get(Header.handle)
     if (body.mustRefetch || (facts.handle !== null && handle !== facts.handle)) {
@@ -176,8 +177,8 @@ class ShapeRun {
       )
     }
     return Effect.as(
-      this.#paceIdlePolls(facts.live && body.messages.length === 0, answer.elapsedMillis),
-      stream.envelop(body, answer.bytes, answer.headers, facts.live),
+      this.#paceIdlePolls(facts.live && contentSize(body) === 0, answer.elapsedMillis),
+      stream.envelop(body, answer.body.length, answer.headers, facts.live),
     )
   }
 
@@ -231,13 +232,13 @@ interface StreamVoid {
 }
 const streamVoid: StreamVoid = { _tag: "StreamVoid" }
 
-const emptyPoll = {
+const emptyPoll: DecodedBody = {
   _tag: "Body",
   messages: [],
   upToDate: true,
   lastSeenLsn: null,
   mustRefetch: false,
-} as const
+}
 
 /** A captive portal or a proxy that drops headers must not pass for an empty shape. */
 const headerProblem = (answer: Answer): string | null => {

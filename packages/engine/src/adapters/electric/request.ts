@@ -1,7 +1,7 @@
 /**
  * One real HTTP request, from the slot to the last byte of the body. Exists so that the official client never meets a failure: its
  * own fetch layer would retry 429, 5xx and network errors for ever and in silence (protocol reference §4.6). This module neither retries
- * nor reads messages; it answers with status, headers and text, or fails with a reason. Called by the stream module only.
+ * nor reads messages; it answers with status, headers and body, or fails with a reason. Called by the stream module only.
  *
  * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
  */
@@ -18,9 +18,7 @@ import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } fro
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  readonly text: string
-  /** Size of the decoded body. */
-  readonly bytes: number
+  readonly body: Uint8Array
   /** From sending the request to the last byte. */
   readonly elapsedMillis: number
   /** What it was asked with. */
@@ -228,36 +226,56 @@ const readAnswer = (
   sentAt: number,
 ): Effect.Effect<Omit<Answer, "used">, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    const decoder = new TextDecoder("utf-8", { fatal: true })
-    const reader = response.body?.getReader()
-    let text = ""
-    let bytes = 0
-    while (reader !== undefined) {
-      const part = yield* Effect.tryPromise({
-        try: () => reader.read(),
-        catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: context.bodyIdleMillis,
-          orElse: () =>
-            Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` })),
-        }),
-      )
-      if (part.done) break
-      bytes += part.value.byteLength
-      text += yield* decodeText(decoder, part.value)
-    }
-    text += yield* decodeText(decoder, undefined)
-    const elapsedMillis = (yield* Clock.currentTimeMillis) - sentAt
-    yield* Effect.annotateCurrentSpan({ status: response.status, bytes })
-    return { status: response.status, headers: response.headers, text, bytes, elapsedMillis }
+    const clock = yield* Clock.Clock
+    let lastByteAt = clock.currentTimeMillisUnsafe()
+    const whole = Effect.tryPromise({
+      try: () => readBytes(response, () => (lastByteAt = clock.currentTimeMillisUnsafe())),
+      catch: (cause) => {
+        if (cause instanceof TooLong) return new ProtocolViolation({ message: cause.message })
+        return slot.isCut() ? slotCut : classifyFailure(cause)
+      },
+    })
+    const stall = Effect.gen(function* () {
+      for (;;) {
+        const left = lastByteAt + context.bodyIdleMillis - clock.currentTimeMillisUnsafe()
+        if (left <= 0) break
+        yield* Effect.sleep(left)
+      }
+      return yield* Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` }))
+    })
+    const body = yield* Effect.raceFirst(whole, stall)
+    const elapsedMillis = clock.currentTimeMillisUnsafe() - sentAt
+    yield* Effect.annotateCurrentSpan({ status: response.status, bytes: body.byteLength })
+    return { status: response.status, headers: response.headers, body, elapsedMillis }
   })
 
-const decodeText = (
-  decoder: TextDecoder,
-  bytes: Uint8Array | undefined,
-): Effect.Effect<string, ShapeErrorReason> =>
-  Effect.try({
-    try: () => (bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })),
-    catch: () => new ProtocolViolation({ message: "the body is not UTF-8" }),
-  })
+/** A longer body is refused: a server's chunk has ten megabytes and one row (protocol reference §3.5). */
+export const maxBodyBytes = 256 * 1024 * 1024
+
+class TooLong extends Error {}
+
+/** The body in one array, grown as it comes; the length a server announces may be that of a compressed one. */
+const readBytes = async (response: Response, onPart: () => void): Promise<Uint8Array> => {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return new Uint8Array(0)
+  const announced = Number(response.headers.get("content-length") ?? 0)
+  let bytes = new Uint8Array(Math.min(announced > 0 ? announced : firstBytes, maxBodyBytes))
+  let length = 0
+  for (;;) {
+    const part = await reader.read()
+    if (part.done) return bytes.subarray(0, length)
+    onPart()
+    const needed = length + part.value.byteLength
+    if (needed > maxBodyBytes) throw new TooLong(`the body has more than ${maxBodyBytes} bytes`)
+    if (needed > bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, bytes.length * 2))
+      larger.set(bytes.subarray(0, length))
+      bytes = larger
+    }
+    bytes.set(part.value, length)
+    length = needed
+  }
+}
+
+/** Most answers are small. */
+const firstBytes = 16 * 1024

@@ -11,7 +11,7 @@ import { type Plans, select, type Tx } from "./session.ts"
 import { baseDdl, planOf, sideDdl, type TablePlan } from "./sql.ts"
 
 /** Changes whenever the layout of our own tables does; part of every table's version. */
-const layoutVersion = 1
+const layoutVersion = 2
 
 /** Unreferenced snapshots are swept on open beyond this number. */
 const snapshotsKept = 1_000
@@ -106,6 +106,6 @@ const sweepSnapshots = async (tx: Tx, plans: Plans): Promise<void> => {
   ])
   await tx.exec(
     `delete from espalier.snapshots where id not in (select named.id from
-       (${["select pending_snapshot from espalier.instances", ...named].join(" union ")}) as named(id) where named.id is not null)`,
+       (${["select pending_snapshot from espalier.instances", "select snapshot from espalier.instances", ...named].join(" union ")}) as named(id) where named.id is not null)`,
   )
 }

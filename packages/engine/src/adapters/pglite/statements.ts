@@ -33,13 +33,21 @@ const without = (
   keys: ReadonlyArray<PlanColumn>,
 ): ReadonlyArray<PlanColumn> => columns.filter((column) => !keys.includes(column))
 
-/** An upsert into the local table that touches only rows that differ; `select` yields the columns in order. */
-export const upsertApp = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, select: string): string => {
+/**
+ * An upsert into the local table that touches only rows that differ; `select` yields the columns in order. `insist` is asked of a row
+ * `t` that is there, before anything else.
+ */
+export const upsertApp = (
+  plan: TablePlan,
+  columns: ReadonlyArray<PlanColumn>,
+  select: string,
+  insist?: string,
+): string => {
   const rest = without(columns, plan.keys).map(({ quoted }) => quoted)
   const action =
     rest.length === 0
       ? "do nothing"
-      : `do update set ${rest.map((column) => `${column} = excluded.${column}`).join(", ")} where ${differs(
+      : `do update set ${rest.map((column) => `${column} = excluded.${column}`).join(", ")} where ${insist === undefined ? "" : `${insist} and `}${differs(
           rest,
           (column) => `t.${column}`,
           (column) => `excluded.${column}`,
