@@ -60,7 +60,7 @@ export interface EngineCalls {
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
   readonly wipe: () => boolean
-  /** For requests from now on; what was halted for the old ones goes on. A new leader starts without. */
+  /** For requests from now on; what was halted for the old ones goes on. Repeated to the next leader. */
   readonly setCredentials: (credentials: RequestCredentials) => boolean
 }
 

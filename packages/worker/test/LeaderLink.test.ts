@@ -275,6 +275,26 @@ describe("LeaderLink", () => {
     })
   })
 
+  it("repeats the credentials it gave to the next leader, and to that one only", async () => {
+    const first = makeLeader(wires, "e1")
+    start().connect()
+    first.announce(ready)
+    await settle()
+    const secret = { headers: { authorization: "Bearer 7" } }
+    void link.call("setCredentials", [secret]).catch(() => undefined)
+    await settle()
+    first.answer(1, true)
+    first.die()
+    const second = makeLeader(wires, "e2")
+    second.announce(ready)
+    await settle()
+    const given = second.heard.filter((message) => message.type === "call")
+    assert.deepEqual(
+      given.map((message) => [message.name, message.args]),
+      [["setCredentials", [secret]]],
+    )
+  })
+
   it("ends every open call and sends nothing more once it is closed", async () => {
     const leader = makeLeader(wires, "e1")
     start().connect()

@@ -33,7 +33,10 @@ export const openDemoServer = async (settings: Settings, files: DatabaseFiles): 
     settings.database.kind === "postgres"
       ? postgresDatabase(settings.database.url)
       : devServerDatabase(settings.database.url, settings.database.token)
-  if (settings.database.kind === "postgres") await prepareDatabase(database, files)
+  if (settings.database.kind === "postgres") {
+    // Example people belong to a demo; in production they would be strangers in somebody's tables.
+    await prepareDatabase(database, { ...files, seed: settings.demo ? files.seed : null })
+  }
   return { settings, database, secret, shapes: shapeRoute({ settings, database, secret }) }
 }
 

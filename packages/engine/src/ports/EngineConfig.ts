@@ -36,7 +36,7 @@ export interface EngineConfigShape {
   readonly breakerFailures: number
   /** Longest such wait, unless the server asks for more. Default 5,000. */
   readonly breakerCapMillis: number
-  /** Requests per second to an origin that has failed, until every running instance could be answered again. Default 50. */
+  /** Requests per second to an origin that has failed twice in a row, until every running instance could be answered again. Default 50. */
   readonly recoveryRequestsPerSecond: number
   /** How long every tab must have been hidden before the engine pauses. Default 60,000. */
   readonly hiddenPauseMillis: number

@@ -1,12 +1,14 @@
 /**
  * Everything that can go wrong between an instance and its server, as one tagged error with a `reason`. Each reason says
- * whether waiting can clear it; the state machine decides from that alone.
- * Plain tagged data: what crosses the worker's port is the status, which spells them out; a schema would cost every page 12 kB.
+ * whether waiting can clear it; the state machine decides from that alone. Never leaves the process as a class: status carries
+ * tag and message. So no Schema: it would be 15 kB of the worker, gzipped.
  */
 import * as Data from "effect/Data"
 
 /** No answer: connection refused, reset, timed out, or the gateway could not reach its upstream. Transient. */
-export class Network extends Data.TaggedClass("Network")<{ readonly message: string }> {}
+export class Network extends Data.TaggedClass("Network")<{
+  readonly message: string
+}> {}
 /** 429 or 5xx. Transient; `retryAfterMillis` is a floor. */
 export class Overloaded extends Data.TaggedClass("Overloaded")<{
   readonly status: number
@@ -14,7 +16,9 @@ export class Overloaded extends Data.TaggedClass("Overloaded")<{
   readonly message: string
 }> {}
 /** 401: credentials missing or expired. */
-export class Unauthorised extends Data.TaggedClass("Unauthorised")<{ readonly message: string }> {}
+export class Unauthorised extends Data.TaggedClass("Unauthorised")<{
+  readonly message: string
+}> {}
 /** 403. `revoked` is true only for the gateway's own code; then the rows go too (design §6). */
 export class Forbidden extends Data.TaggedClass("Forbidden")<{
   readonly revoked: boolean
@@ -26,22 +30,31 @@ export class ShapeRejected extends Data.TaggedClass("ShapeRejected")<{
   readonly message: string
 }> {}
 /** The gateway compiles another definition from its graph: the app and the server are of different releases. Terminal. */
-export class SchemaMismatch extends Data.TaggedClass("SchemaMismatch")<{ readonly message: string }> {}
+export class SchemaMismatch extends Data.TaggedClass("SchemaMismatch")<{
+  readonly message: string
+}> {}
 /** An answer that the protocol does not allow (missing headers, not an array, malformed JSON). Transient, paced. */
-export class ProtocolViolation extends Data.TaggedClass("ProtocolViolation")<{ readonly message: string }> {}
+export class ProtocolViolation extends Data.TaggedClass("ProtocolViolation")<{
+  readonly message: string
+}> {}
 /** The stream ended although nobody asked it to. Transient. */
-export class SourceEnded extends Data.TaggedClass("SourceEnded")<{ readonly message: string }> {}
+export class SourceEnded extends Data.TaggedClass("SourceEnded")<{
+  readonly message: string
+}> {}
 /** Postgres refused a row of this instance. Terminal until refetched; nothing of the batch stays. */
 export class RowRejected extends Data.TaggedClass("RowRejected")<{
   readonly table: string
   readonly message: string
 }> {}
 /** The local store failed as a whole. Transient, paced. */
-export class StoreUnavailable extends Data.TaggedClass("StoreUnavailable")<{ readonly message: string }> {}
+export class StoreUnavailable extends Data.TaggedClass("StoreUnavailable")<{
+  readonly message: string
+}> {}
 /** Local storage is full. Transient: everything pauses and is tried again (`storageRetryMillis`). */
-export class QuotaExceeded extends Data.TaggedClass("QuotaExceeded")<{ readonly message: string }> {}
+export class QuotaExceeded extends Data.TaggedClass("QuotaExceeded")<{
+  readonly message: string
+}> {}
 
-/** What went wrong. */
 export type ShapeErrorReason =
   | Network
   | Overloaded

@@ -109,6 +109,9 @@ describe("origin", () => {
 
   it("lifts the budget once every running instance could have been answered again", () => {
     let state = stepOrigin(healthyOrigin, failing(0, 20), 0, limits)
+    assert.strictEqual(allowance(state, 0, limits).grants, Infinity, "one failure alone slows nobody down")
+    assert.strictEqual(stepOrigin(state, { _tag: "Answered" }, 0, limits).failures, 0)
+    state = stepOrigin(state, failing(0, 20), 0, limits)
     for (let count = 0; count < 20; count += 1) {
       assert.isAtMost(allowance(state, 5_000, limits).grants, 1)
       state = stepOrigin(state, { _tag: "Answered" }, 5_000, limits)

@@ -10,6 +10,7 @@ import {
   stepSlots,
   type SlotEvent,
   type SlotState,
+  type Turns,
 } from "../../src/adapters/electric/slots.ts"
 
 const step = Schema.Struct({
@@ -20,7 +21,6 @@ const step = Schema.Struct({
     "leave-waiting",
     "answered",
     "slice-over",
-    "forget",
     "prefer",
     "unprefer",
     "allow",
@@ -56,8 +56,6 @@ const toEvent = (state: SlotState, { kind, pick }: typeof step.Type): SlotEvent 
       return { _tag: "Allow", grants: Infinity }
     case "distrust":
       return { _tag: "Distrust" }
-    case "forget":
-      return { _tag: "Forget", lane: pick % lanes }
   }
 }
 
@@ -71,11 +69,14 @@ const runSlices = (
 ) => {
   let state = makeSlots(slots)
   const laneOf = new Map<number, number>()
+  const turns = new Map<number, Turns>()
   const served: Array<ReadonlyArray<number>> = []
   const apply = (event: SlotEvent): void => {
     const id = state.nextId
     if (event._tag === "Join") laneOf.set(id, event.lane)
-    const next = stepSlots(state, event)
+    const before = event._tag === "Join" ? turns.get(event.lane) : undefined
+    const next = stepSlots(state, before === undefined ? event : ({ ...event, taken: before } as SlotEvent))
+    if (event._tag === "Join" && next.taken !== undefined) turns.set(event.lane, next.taken)
     state = next.state
     for (const action of next.actions) if (action._tag === "Cut") cuts.push(action.id)
   }
@@ -149,8 +150,7 @@ describe("slots", () => {
         }
         for (const ticket of [...state.waiting, ...state.open])
           state = stepSlots(state, { _tag: "Leave", id: ticket.id }).state
-        for (let lane = 0; lane < lanes; lane += 1) state = stepSlots(state, { _tag: "Forget", lane }).state
-        assert.deepStrictEqual([state.open.length, state.waiting.length, state.taken.size], [0, 0, 0])
+        assert.deepStrictEqual([state.open.length, state.waiting.length], [0, 0])
       }),
   )
 

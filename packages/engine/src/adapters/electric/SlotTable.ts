@@ -9,13 +9,15 @@ import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type { EngineConfigShape } from "../../ports/EngineConfig.ts"
 import { allowance, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
-import { makeSlots, stepSlots, type SlotEvent, type SlotState } from "./slots.ts"
+import { makeSlots, stepSlots, type SlotEvent, type SlotState, type SlotStep, type Turns } from "./slots.ts"
 
 /** One running instance, as far as slots are concerned. */
 export interface Lane {
   readonly id: number
   readonly key: string
   readonly priority: number
+  /** The turns it took. */
+  taken: Turns | undefined
   /** What it asked last, and when (epoch milliseconds): the loop guard's memory. */
   asked: { readonly href: string; readonly at: number } | null
   /** Called with true when the lane gets its first open request, with false when its last one is over. */
@@ -51,7 +53,7 @@ export class SlotTable {
   readonly #entries = new Map<number, Entry>()
   readonly #held = new Map<number, number>()
   /** Running lanes by key; with overlapping runs the newest. */
-  readonly #lanes = new Map<string, number>()
+  readonly #lanes = new Map<string, Lane>()
   readonly #leased = new Set<string>()
   #state: SlotState
   #origin: OriginState = healthyOrigin
@@ -77,20 +79,21 @@ export class SlotTable {
   openLane(options: Pick<Lane, "key" | "priority" | "onSlot">): Lane {
     const id = this.#nextLane
     this.#nextLane += 1
-    this.#lanes.set(options.key, id)
-    return { ...options, id, asked: null }
+    const lane: Lane = { ...options, id, asked: null, taken: undefined }
+    this.#lanes.set(options.key, lane)
+    return lane
   }
 
   closeLane(lane: Lane): void {
-    if (this.#lanes.get(lane.key) === lane.id) this.#lanes.delete(lane.key)
-    this.apply({ _tag: "Forget", lane: lane.id })
+    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key)
   }
 
   prefer(key: string, leased: boolean): void {
     if (leased) this.#leased.add(key)
     else this.#leased.delete(key)
     const lane = this.#lanes.get(key)
-    if (lane !== undefined) this.apply({ _tag: "Prefer", lane, leased })
+    if (lane === undefined) return
+    this.apply({ _tag: "Prefer", lane: lane.id, leased, ...(lane.taken && { taken: lane.taken }) })
   }
 
   join(lane: Lane, live: boolean): TicketHandle {
@@ -102,8 +105,9 @@ export class SlotTable {
       cut: false,
     }
     this.#entries.set(id, entry)
-    const { id: number, priority } = lane
-    this.apply({ _tag: "Join", lane: number, live, leased: this.#leased.has(lane.key), priority })
+    const { id: number, priority, taken } = lane
+    const leased = this.#leased.has(lane.key)
+    lane.taken = this.apply({ _tag: "Join", lane: number, live, leased, priority, ...(taken && { taken }) })
     return { id, entry }
   }
 
@@ -131,10 +135,11 @@ export class SlotTable {
     this.#allow()
   }
 
-  apply(event: SlotEvent): void {
+  apply(event: SlotEvent): Turns | undefined {
     this.#allow()
-    this.#step(event)
+    const { taken } = this.#step(event)
     this.#allow()
+    return taken
   }
 
   /** Lets as many through as the origin may be asked, and comes back when it may be asked again. */
@@ -159,7 +164,7 @@ export class SlotTable {
     this.#origin = stepOrigin(this.#origin, event, this.#now(), this.#config)
   }
 
-  #step(event: SlotEvent): void {
+  #step(event: SlotEvent): SlotStep {
     const step = stepSlots(this.#state, event)
     this.#state = step.state
     for (const action of step.actions) {
@@ -174,6 +179,7 @@ export class SlotTable {
         entry.granted.openUnsafe()
       }
     }
+    return step
   }
 
   noteLatency(millis: number): void {

@@ -7,7 +7,7 @@
  *      ▲                                                            ▲  └──────────────────────────┤ fails: a longer wait
  *      └────────────────── the probe is answered ───────────────────┼─────────────────────────────┘
  *
- * After any failure the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance could have been answered once.
+ * After two failures in a row, or one with Retry-After, the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance could have been answered once.
  * A healthy origin has no budget: its connections limit it. Times are monotonic milliseconds.
  */
 import { backoffMillis } from "../../protocol/backoff.ts"
@@ -94,7 +94,8 @@ const failed = (
     openings,
     openUntil: asked || trips ? Math.max(state.openUntil, now + wait) : state.openUntil,
     probe: trips || asked ? null : state.probe,
-    owed: event.lanes + 1,
+    // One shape that fails among many that do not is no reason to slow the others down.
+    owed: failures > 1 || asked || trips ? event.lanes + 1 : state.owed,
   }
 }
 
@@ -114,7 +115,7 @@ export const stepOrigin = (
         sentAt: now,
       }
     case "Answered": {
-      if (state.owed === 0) return state
+      if (state.owed === 0) return state.failures === 0 ? state : { ...state, failures: 0 }
       const owed = state.owed - 1
       // A floor the server asked for stands, whatever it still answers to earlier requests.
       if (now < state.openUntil) return { ...state, owed: Math.max(1, owed) }

@@ -21,6 +21,10 @@
  * more polls are being cut than could be replaced.
  */
 
+import { nextTicket, pollsToCut } from "./slotOrder.ts"
+
+export { maxStreak } from "./slotOrder.ts"
+
 export interface Ticket {
   readonly id: number
   /** The running instance it belongs to. */
@@ -38,8 +42,8 @@ export interface OpenTicket extends Ticket {
   readonly cut: boolean
 }
 
-/** Turns of the classes: leased polls, background polls, everything else. */
-interface Turns {
+/** Turns of the classes (leased polls, background polls, everything else): the newest served, or the last a lane took. */
+export interface Turns {
   readonly leased: number
   readonly live: number
   readonly other: number
@@ -50,8 +54,6 @@ export interface SlotState {
   readonly nextId: number
   readonly open: ReadonlyArray<OpenTicket>
   readonly waiting: ReadonlyArray<Ticket>
-  /** The last turn each lane took, forgotten with the lane. */
-  readonly taken: ReadonlyMap<number, Turns>
   /** The newest turn served. */
   readonly current: Turns
   /** Grants in a row to requests that are not live while a poll waited. */
@@ -69,13 +71,14 @@ export type SlotEvent =
       readonly live: boolean
       readonly leased?: boolean
       readonly priority: number
+      /** The turns the lane took before; the step says what to keep. */
+      readonly taken?: Turns
     }
   | { readonly _tag: "Answered"; readonly id: number }
   | { readonly _tag: "SliceOver"; readonly id: number }
   | { readonly _tag: "Leave"; readonly id: number }
-  | { readonly _tag: "Forget"; readonly lane: number }
   /** A lane became leased, or no longer is. */
-  | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean }
+  | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean; readonly taken?: Turns }
   | { readonly _tag: "Allow"; readonly grants: number }
   /** The host slept: what is open is taken for dead, and asked again in turn. */
   | { readonly _tag: "Distrust" }
@@ -88,10 +91,9 @@ export type SlotAction =
 export interface SlotStep {
   readonly state: SlotState
   readonly actions: ReadonlyArray<SlotAction>
+  /** Of a `Join`: what the lane is to bring along next time. The state keeps no memory of lanes, of which there may be thousands. */
+  readonly taken?: Turns
 }
-
-/** After this many other grants in a row a waiting poll is served. */
-export const maxStreak = 16
 
 const noTurns: Turns = { leased: 0, live: 0, other: 0 }
 
@@ -103,7 +105,6 @@ export const makeSlots = (max: number): SlotState => ({
   nextId: 1,
   open: [],
   waiting: [],
-  taken: new Map(),
   current: noTurns,
   streak: 0,
   leasedLast: false,
@@ -114,7 +115,11 @@ export const makeSlots = (max: number): SlotState => ({
 export const stepSlots = (state: SlotState, event: SlotEvent): SlotStep => {
   const next = applyEvent(state, event)
   if (next === state) return { state, actions: [] }
-  return event._tag === "Distrust" ? cutAll(next) : settle(next)
+  if (event._tag === "Distrust") return cutAll(next)
+  const step = settle(next)
+  const joined = next.waiting.at(-1)
+  if (event._tag !== "Join" || joined === undefined) return step
+  return { ...step, taken: { ...(event.taken ?? neverServed), [classOf(joined)]: joined.turn } }
 }
 
 const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
@@ -131,14 +136,8 @@ const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
       )
     case "Leave":
       return leave(state, event.id)
-    case "Forget": {
-      if (!state.taken.has(event.lane)) return state
-      const taken = new Map(state.taken)
-      taken.delete(event.lane)
-      return { ...state, taken }
-    }
     case "Prefer":
-      return prefer(state, event.lane, event.leased)
+      return prefer(state, event)
     case "Allow":
       return state.allowed === event.grants ? state : { ...state, allowed: event.grants }
     case "Distrust":
@@ -153,23 +152,20 @@ const cutAll = (from: SlotState): SlotStep => {
 }
 
 const join = (state: SlotState, event: Extract<SlotEvent, { readonly _tag: "Join" }>): SlotState => {
-  const { lane, leased = false, live, priority } = event
-  const taken = state.taken.get(lane)
+  const { lane, leased = false, live, priority, taken = neverServed } = event
   const name = classOf({ live, leased })
-  const turn = Math.max(state.current[name], taken === undefined ? 0 : taken[name] + 1)
+  const turn = Math.max(state.current[name], taken[name] + 1)
   const ticket: Ticket = { id: state.nextId, lane, live, leased, priority, turn }
-  return {
-    ...state,
-    nextId: state.nextId + 1,
-    waiting: [...state.waiting, ticket],
-    taken: new Map(state.taken).set(lane, { ...(taken ?? neverServed), [name]: turn }),
-  }
+  return { ...state, nextId: state.nextId + 1, waiting: [...state.waiting, ticket] }
 }
 
 /** A poll that waits takes its place in the other class as if it had just come. */
-const prefer = (state: SlotState, lane: number, leased: boolean): SlotState => {
+const prefer = (
+  state: SlotState,
+  { lane, leased, taken = neverServed }: Extract<SlotEvent, { readonly _tag: "Prefer" }>,
+): SlotState => {
   const name = leased ? "leased" : "live"
-  const turn = Math.max(state.current[name], (state.taken.get(lane)?.[name] ?? -1) + 1)
+  const turn = Math.max(state.current[name], taken[name] + 1)
   return {
     ...state,
     open: state.open.map((ticket) => (ticket.lane === lane ? { ...ticket, leased } : ticket)),
@@ -211,50 +207,6 @@ const settle = (from: SlotState): SlotStep => {
   return { state, actions }
 }
 
-const nextTicket = (state: SlotState): Ticket => {
-  const polls = state.waiting.filter((ticket) => ticket.live)
-  const others = state.waiting.filter((ticket) => !ticket.live)
-  if (others.length > 0) {
-    const looked = polls.filter((ticket) => ticket.leased)
-    // A poll past its slice stays only because nobody needs its connection: it is no reason to make others wait.
-    const held = state.open.filter((ticket) => ticket.live && ticket.leased && !ticket.sliceOver).length
-    const due = looked.length > 0 && held < leasedShare(state)
-    if (due && !others.some((ticket) => ticket.leased)) return first(looked)
-    if (polls.length === 0 || state.streak < maxStreak) return first(others)
-  }
-  const due = polls.filter((ticket) => ticket.leased === leasedIsDue(state))
-  return first(due.length > 0 ? due : polls)
-}
-
-const openLeased = (state: SlotState): number =>
-  state.open.filter((ticket) => ticket.live && ticket.leased).length
-
-/** Connections that leased polls may keep: half, and while catch-ups wait a quarter (at least one of several). */
-const leasedShare = (state: SlotState): number => {
-  if (state.waiting.every((ticket) => ticket.live)) return Math.floor(state.max / 2)
-  return state.max === 1 ? 0 : Math.max(1, Math.floor(state.max / 4))
-}
-
-/** The class of polls below its half comes next; an odd connection goes to the two in turn. */
-const leasedIsDue = (state: SlotState): boolean => {
-  const open = openLeased(state)
-  if (open < Math.floor(state.max / 2)) return true
-  return open < Math.ceil(state.max / 2) && !state.leasedLast
-}
-
-const first = (tickets: ReadonlyArray<Ticket>): Ticket =>
-  tickets.reduce((best, ticket) => (comesBefore(ticket, best) ? ticket : best))
-
-/** Turns by which a leased lane may be ahead: the requests of a catch-up that somebody waits for. */
-const leasedLead = 16
-
-const comesBefore = (left: Ticket, right: Ticket): boolean => {
-  const ahead = (ticket: Ticket): number => ticket.turn - (ticket.leased ? leasedLead : 0)
-  if (ahead(left) !== ahead(right)) return ahead(left) < ahead(right)
-  if (left.priority !== right.priority) return left.priority > right.priority
-  return left.id < right.id
-}
-
 const grant = (state: SlotState, ticket: Ticket): SlotState => {
   const waiting = state.waiting.filter((other) => other.id !== ticket.id)
   const pollWaits = waiting.some((other) => other.live)
@@ -268,34 +220,4 @@ const grant = (state: SlotState, ticket: Ticket): SlotState => {
     leasedLast: ticket.live ? ticket.leased : state.leasedLast,
     allowed: state.allowed - 1,
   }
-}
-
-/** Leased polls stay while they hold no more than their share and no other leased poll waits for its turn. */
-const leasedStay = (state: SlotState): boolean =>
-  openLeased(state) <= leasedShare(state) && !state.waiting.some((ticket) => ticket.live && ticket.leased)
-
-/**
- * As many unanswered polls past their slice as there are waiters that may be served: from the class that holds more, the least
- * important first, then the longest served.
- */
-const pollsToCut = (state: SlotState): ReadonlyArray<number> => {
-  const vacating = state.open.filter((ticket) => ticket.cut).length
-  const free = state.max - state.open.length
-  const wanted = Math.min(state.waiting.length, state.allowed) - vacating - free
-  if (wanted <= 0) return []
-  const held = state.open.filter((ticket) => ticket.live && !ticket.cut)
-  const past = held
-    .filter((ticket) => ticket.sliceOver && !ticket.answered)
-    .toSorted((left, right) => left.priority - right.priority || left.turn - right.turn || left.id - right.id)
-  const leased = leasedStay(state) ? [] : past.filter((ticket) => ticket.leased)
-  const background = past.filter((ticket) => !ticket.leased)
-  const cut: Array<number> = []
-  let more = held.filter((ticket) => ticket.leased).length * 2 - held.length
-  while (cut.length < wanted) {
-    const ticket = (more > 0 ? leased.shift() : background.shift()) ?? background.shift() ?? leased.shift()
-    if (ticket === undefined) break
-    more += ticket.leased ? -1 : 1
-    cut.push(ticket.id)
-  }
-  return cut
 }
