@@ -69,7 +69,7 @@ const start = async () => {
   const fibers = makeFiberCount()
   const quiet = makeQuietSource(companies)
   const store = makeCompaniesStore()
-  const scope = Effect.runSync(Scope.make())
+  const scope = Scope.makeUnsafe()
   const layer = Engine.layer({ graph, params: { userId, chosen: "0" } }).pipe(
     Layer.provide(Layer.succeed(ShapeSource, quiet.source)),
     Layer.provide(Layer.succeed(LocalStore, store.store)),
@@ -93,7 +93,7 @@ export const measureChurn = async (options: SuiteOptions): Promise<ReadonlyArray
     if (lease !== undefined) await Effect.runPromise(Scope.close(lease, Exit.void))
   }
   const acquire = async (): Promise<void> => {
-    const lease = Effect.runSync(Scope.make())
+    const lease = Scope.makeUnsafe()
     leases.push(lease)
     const id = `10000000-0000-4000-8000-${below(companies).toString(16).padStart(12, "0")}`
     const bindings = below(4) === 0 ? {} : { company_id: id }

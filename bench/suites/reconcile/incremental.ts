@@ -55,7 +55,7 @@ interface Running {
 
 const start = async (companies: number, store: Running["store"]): Promise<Running> => {
   const quiet = makeQuietSource(companies)
-  const scope = Effect.runSync(Scope.make())
+  const scope = Scope.makeUnsafe()
   const layer = Engine.layer({ graph: companiesGraph, params: { userId } }).pipe(
     Layer.provide(Layer.succeed(ShapeSource, quiet.source)),
     Layer.provide(Layer.succeed(LocalStore, store.store)),

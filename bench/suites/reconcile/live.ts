@@ -38,7 +38,7 @@ const begin = async (companies: number): Promise<Story> => {
     if (version > (stored.get(instance.key)?.version ?? 0))
       stored.set(instance.key, { version, at: time.now })
   })
-  const scope = Effect.runSync(Scope.make())
+  const scope = Scope.makeUnsafe()
   const layer = Engine.layer({ graph: flatGraph, params: { userId } }).pipe(
     Layer.provide(
       ElectricShapeSource.layer({ url: "http://localhost/v1/shape", kind: "electric", fetch: server.fetch }),

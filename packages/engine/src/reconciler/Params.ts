@@ -46,10 +46,21 @@ const usedBy = (world: World, node: string): ReadonlySet<string> => {
   return new Set(Object.keys(compileInstance(graph, node, bindings, params).clientParams))
 }
 
-/** Takes in new values of client parameters; returns the demand they change. Nothing is withdrawn yet. @throws CompileError */
-export const changeParams = (world: World, params: Texts, now: number): DemandChange => {
+/** As {@link checked}, with the refusal as a value. */
+const accepted = (world: World, params: Texts): Texts | CompileError => {
+  try {
+    return checked(world, params)
+  } catch (cause) {
+    if (cause instanceof CompileError) return cause
+    throw cause
+  }
+}
+
+/** Takes in new values of client parameters; returns the demand they change, or why they are refused. Nothing is withdrawn yet. */
+export const changeParams = (world: World, params: Texts, now: number): DemandChange | CompileError => {
   const change = noChange()
-  const values = checked(world, params)
+  const values = accepted(world, params)
+  if (values instanceof CompileError) return values
   const changed = Object.keys(values).filter((name) => values[name] !== world.params[name])
   if (changed.length === 0) return change
   world.params = { ...world.params, ...values }

@@ -124,14 +124,12 @@ const wipe = Effect.fnUntraced(function* (loop: Loop, done: Deferred.Deferred<vo
 
 const setParams = Effect.fnUntraced(function* (world: World, input: Extract<Input, { _tag: "SetParams" }>) {
   const now = yield* Clock.currentTimeMillis
-  const change = yield* Effect.result(
-    Effect.try({ try: () => changeParams(world, input.params, now), catch: (cause) => cause }),
-  )
-  if (change._tag === "Success") {
-    takeIn(world, change.success, "unleased", now)
+  const change = changeParams(world, input.params, now)
+  if (change instanceof CompileError) yield* Deferred.fail(input.done, change)
+  else {
+    takeIn(world, change, "unleased", now)
     yield* Deferred.succeed(input.done, undefined)
-  } else if (change.failure instanceof CompileError) yield* Deferred.fail(input.done, change.failure)
-  else yield* Effect.die(change.failure)
+  }
 })
 
 const takeInputs = Effect.fnUntraced(function* (loop: Loop, inputs: ReadonlyArray<Input>) {

@@ -173,7 +173,9 @@ const play = Effect.fnUntraced(function* (seed: number) {
   }
   const choose = (): void => {
     chosen = letter()
-    takeIn(world, changeParams(world, { chosen }, now), "unleased", now)
+    const change = changeParams(world, { chosen }, now)
+    assert.isTrue(change instanceof Set)
+    if (change instanceof Set) takeIn(world, change, "unleased", now)
   }
 
   for (let step = 0; step < steps; step++) {

@@ -119,6 +119,7 @@ export const makeFakeClient = (
         desired: true,
         why: [`${key} is desired`],
         waitingFor: null,
+        next: null,
         status: status?.instances[key] ?? null,
         definition: null,
         journal: journal.filter((entry) => entry.key === key),

@@ -39,9 +39,15 @@ export const apartCases: KitCases = [
       yield* heldBy(kit, ["a"])
       yield* kit.holds("a", ["1", "2"])
       yield* kit.holds("b", ["3"])
-      yield* same("values", yield* kit.harness.store().ownerValues(["a", "b"], ["name"]), [
-        { owner: "a", values: [["one"], ["two"]] },
-        { owner: "b", values: [["three"]] },
+      yield* same("values", yield* kit.harness.store().ownerRows(["a", "b"], ["name"]), [
+        {
+          owner: "a",
+          rows: [
+            { key: ["1"], values: ["one"] },
+            { key: ["2"], values: ["two"] },
+          ],
+        },
+        { owner: "b", rows: [{ key: ["3"], values: ["three"] }] },
       ])
       const { changes } = yield* kit.harness.store().collect(["a"])
       yield* same("collected", changes, { items: { inserted: 0, updated: 0, deleted: 2 } })
