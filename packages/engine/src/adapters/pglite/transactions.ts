@@ -100,7 +100,7 @@ export const makeTransactions = (
 
 const plainly = <Value>(
   pglite: PgliteDatabase,
-  state: Omit<Tx, "query" | "exec">,
+  state: Omit<Tx, "copies" | "query" | "exec">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> =>
@@ -116,7 +116,7 @@ const plainly = <Value>(
 
 const rawly = async <Value>(
   raw: RawSession,
-  state: Omit<Tx, "query" | "exec" | "raw">,
+  state: Omit<Tx, "copies" | "query" | "exec" | "raw">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
