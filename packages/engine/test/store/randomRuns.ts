@@ -31,7 +31,7 @@ export interface RandomReport {
 }
 
 /** A database serves so many runs, then a new one does: bounds what a long run keeps in memory. */
-const runsPerDatabase = 400
+const runsPerDatabase = 200
 
 /** Runs until the number of operations is reached. Fails with the first difference, which names its seed. */
 export const randomRuns = (options: RandomOptions): Effect.Effect<RandomReport, unknown> =>
@@ -74,5 +74,7 @@ const opener = Effect.fnUntraced(function* (store: StoreKind) {
     Effect.promise(() => PGlite.create()),
     (opened) => Effect.promise(() => opened.close()),
   )
-  return harnessOn(pglite, overlapGraph)
+  // As a new process would find it: without the prepared statements of the stores before.
+  const forget = Effect.promise(() => pglite.exec("deallocate all"))
+  return Effect.andThen(forget, harnessOn(pglite, overlapGraph))
 })
