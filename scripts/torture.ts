@@ -3,16 +3,20 @@
  * small for: random histories of overlapping shapes, a crash at every statement, processes that are really killed. Every
  * failure names what repeats it.
  */
+import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
+import { crashPoints } from "../packages/engine/test/store/crash/crashPoints.ts"
 import { randomRuns, type StoreKind } from "../packages/engine/test/store/randomRuns.ts"
 import { CommandError, ExitCode, main, secondsSince, table } from "./lib/cli.ts"
-import { parseArgs } from "node:util"
 
-const usage = `Usage: pnpm torture random|crash|kill [options]
+const usage = `Usage: pnpm torture random|crash [options]
 
   random   random operations over overlapping shapes, held to naive readers after every commit
     --ops N      operations (default 1000000)
     --store S    memory or pglite (default pglite)
+  crash    the store dies at every statement boundary of every kind of work; what is on disk is opened, checked and resumed
+    --points N   boundaries (default 2000)
+    --only K     only this kind of work (may be given several times)
   --seed S     first seed (default 1)
   --json       print the report as one JSON object and nothing else
 
@@ -30,6 +34,8 @@ const parse = () => {
       options: {
         ops: { type: "string" },
         store: { type: "string" },
+        points: { type: "string" },
+        only: { type: "string", multiple: true },
         seed: { type: "string" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
@@ -55,6 +61,41 @@ const storeKind = (text: string | undefined): StoreKind =>
       ? "memory"
       : complain(`no store is called "${text}"`)
 
+type Values = ReturnType<typeof parse>["values"]
+type Report = Readonly<Record<string, unknown>>
+
+const log = (line: string): void => console.error(line)
+
+const modes: Readonly<Record<string, (values: Values, seed: number) => Effect.Effect<Report, unknown>>> = {
+  random: (values, seed) =>
+    Effect.map(
+      randomRuns({
+        store: storeKind(values.store),
+        operations: positive("ops", values.ops, 1_000_000),
+        seed,
+        log,
+      }),
+      (report) => ({ ...report }),
+    ),
+  crash: (values, seed) =>
+    Effect.map(
+      crashPoints({
+        points: positive("points", values.points, 2_000),
+        seed,
+        log,
+        ...(values.only === undefined ? {} : { only: values.only }),
+      }),
+      (report) => ({ ...report }),
+    ),
+}
+
+const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> =>
+  Object.entries(report).flatMap(([name, value]) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.entries(value).map(([kind, count]) => [`  ${kind}`, String(count)])
+      : [[name, String(value)]],
+  )
+
 main(async () => {
   const { positionals, values } = parse()
   if (values.help === true) {
@@ -62,24 +103,16 @@ main(async () => {
     return 0
   }
   const start = performance.now()
-  const seed = positive("seed", values.seed, 1)
-  const log = (line: string): void => console.error(line)
-  const [what] = positionals
-  if (what !== "random" || positionals.length !== 1) return complain(`what is "${positionals.join(" ")}"?`)
-  const report = await Effect.runPromise(
-    randomRuns({
-      store: storeKind(values.store),
-      operations: positive("ops", values.ops, 1_000_000),
-      seed,
-      log,
-    }),
-  ).catch((cause: unknown) => {
-    throw new CommandError(cause instanceof Error ? cause.message : String(cause))
-  })
-  const { byKind, ...rest } = report
-  const seconds = secondsSince(start)
-  if (values.json === true) console.log(JSON.stringify({ ok: true, ...rest, byKind, seconds }))
-  else
-    console.log(table([...Object.entries({ ...rest, seconds }), ...Object.entries(byKind)].map(([name, value]) => [name, String(value)])))
+  const [name = ""] = positionals
+  const mode = modes[name]
+  if (mode === undefined || positionals.length !== 1)
+    return complain(`there is no "${positionals.join(" ")}"`)
+  const report = await Effect.runPromise(mode(values, positive("seed", values.seed, 1))).catch(
+    (cause: unknown) => {
+      throw new CommandError(cause instanceof Error ? cause.message : String(cause))
+    },
+  )
+  const told = { ...report, seconds: secondsSince(start) }
+  console.log(values.json === true ? JSON.stringify({ ok: true, ...told }) : table(rowsOf(told)))
   return 0
 })

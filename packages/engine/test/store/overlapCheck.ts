@@ -14,10 +14,7 @@ import type { OverlapWorld } from "./overlapWorld.ts"
 type Rows = ReadonlyArray<TextRow>
 
 /** Fails with the first difference. Returns the readable rows. */
-export const checkWorld = (
-  harness: LocalStoreHarness,
-  world: OverlapWorld,
-): Effect.Effect<Rows, unknown> =>
+export const checkWorld = (harness: LocalStoreHarness, world: OverlapWorld): Effect.Effect<Rows, unknown> =>
   Effect.gen(function* () {
     const stored = new Map((yield* harness.store().instances).map((instance) => [instance.key, instance]))
     const present = shapes.filter((shape) => world.readers.has(shape))

@@ -83,7 +83,7 @@ const check = Effect.fnUntraced(function* (run: Run) {
 })
 
 const deliver = Effect.fnUntraced(function* (run: Run, chosen: ReadonlyArray<ShapeName>, all = false) {
-  const { harness, rows: before, world } = run
+  const { harness, rows: before } = run
   const shares = chosen.map((shape) => shareFor(run, shape, all))
   for (const { mode, upToDate } of shares) note(run, `${mode}${upToDate ? "" : " (chunk)"}`)
   const { changes, outcomes } = yield* harness.store().commit(shares)

@@ -74,8 +74,9 @@ export interface OverlapServer {
   ) => number | undefined
 }
 
-/** A server whose acts are drawn from `random`, on rows with ids from 1 to `ids`. */
-export const overlapServer = (random: Seeded, ids = 6): OverlapServer => {
+/** A server whose acts are drawn from `random`, on rows with ids from 1 to `ids`; `padding` characters make each value longer. */
+export const overlapServer = (random: Seeded, ids = 6, padding = 0): OverlapServer => {
+  const pad = "-".repeat(padding)
   const rows = new Map<number, Version>()
   const history = new Map<string, number>()
   const granted = new Set<number>([1])
@@ -111,14 +112,14 @@ export const overlapServer = (random: Seeded, ids = 6): OverlapServer => {
     }
     for (const shape of shapes) appendChange(shape, id, before, after, { lsn, op, txid })
   }
-  const inserted = (): Version => ({ seq: ++seq, grp: random.below(4), v: `v${seq}`, w: `w${seq}` })
+  const inserted = (): Version => ({ seq: ++seq, grp: random.below(4), v: `v${seq}${pad}`, w: `w${seq}` })
   const changed = (before: Version): Version => {
     const next = ++seq
     const both = random.below(3)
     return {
       seq: next,
       grp: random.chance(0.3) ? random.below(4) : before.grp,
-      v: both === 0 ? before.v : `v${next}`,
+      v: both === 0 ? before.v : `v${next}${pad}`,
       w: both === 1 ? before.w : `w${next}`,
     }
   }

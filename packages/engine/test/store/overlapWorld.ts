@@ -127,9 +127,7 @@ export class OverlapWorld {
   isCaughtUp(shape: ShapeName): boolean {
     const reader = this.readers.get(shape)
     if (reader === undefined) return true
-    return (
-      reader.read === null && !reader.refetching && reader.position === this.server.log(shape).length
-    )
+    return reader.read === null && !reader.refetching && reader.position === this.server.log(shape).length
   }
 
   /** Rows that some reader holds, sorted, each with the versions that may be readable: one, unless a snapshot is still open. */
@@ -187,7 +185,12 @@ export class OverlapWorld {
       reader.read = ended ? null : to
       if (!ended) {
         const mode = reader.refetching ? "stage" : "append"
-        const share = shareOf(overlapInstance(shape), messages, { mode, handle, offset: `0_${to}`, upToDate: false })
+        const share = shareOf(overlapInstance(shape), messages, {
+          mode,
+          handle,
+          offset: `0_${to}`,
+          upToDate: false,
+        })
         this.#take(shape, reader, effects, share)
         return share
       }

@@ -61,14 +61,11 @@ export const randomRuns = (options: RandomOptions): Effect.Effect<RandomReport, 
 /** An effect that makes an empty store each time. */
 const opener = Effect.fnUntraced(function* (store: StoreKind) {
   if (store === "memory") {
-    return Effect.map(
-      makeMemoryStore({ graph: overlapGraph }),
-      (made): LocalStoreHarness => ({
-        store: () => made.store,
-        rows: made.controls.rows,
-        reopen: made.controls.crash,
-      }),
-    )
+    return Effect.map(makeMemoryStore({ graph: overlapGraph }), (made): LocalStoreHarness => ({
+      store: () => made.store,
+      rows: made.controls.rows,
+      reopen: made.controls.crash,
+    }))
   }
   const pglite = yield* Effect.acquireRelease(
     Effect.promise(() => PGlite.create()),
