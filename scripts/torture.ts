@@ -7,9 +7,10 @@ import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
 import { crashPoints } from "../packages/engine/test/store/crash/crashPoints.ts"
 import { randomRuns, type StoreKind } from "../packages/engine/test/store/randomRuns.ts"
+import { killRuns } from "../test/support/killRuns.ts"
 import { CommandError, ExitCode, main, secondsSince, table } from "./lib/cli.ts"
 
-const usage = `Usage: pnpm torture random|crash [options]
+const usage = `Usage: pnpm torture random|crash|kill [options]
 
   random   random operations over overlapping shapes, held to naive readers after every commit
     --ops N      operations (default 1000000)
@@ -17,6 +18,8 @@ const usage = `Usage: pnpm torture random|crash [options]
   crash    the store dies at every statement boundary of every kind of work; what is on disk is opened, checked and resumed
     --points N   boundaries (default 2000)
     --only K     only this kind of work (may be given several times)
+  kill     processes that sync are killed at random moments; what they leave is opened, checked and resumed
+    --kills N    kills (default 200)
   --seed S     first seed (default 1)
   --json       print the report as one JSON object and nothing else
 
@@ -35,6 +38,7 @@ const parse = () => {
         ops: { type: "string" },
         store: { type: "string" },
         points: { type: "string" },
+        kills: { type: "string" },
         only: { type: "string", multiple: true },
         seed: { type: "string" },
         json: { type: "boolean" },
@@ -87,6 +91,10 @@ const modes: Readonly<Record<string, (values: Values, seed: number) => Effect.Ef
       }),
       (report) => ({ ...report }),
     ),
+  kill: (values, seed) =>
+    Effect.map(killRuns({ kills: positive("kills", values.kills, 200), seed, log }), (report) => ({
+      ...report,
+    })),
 }
 
 const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> =>
