@@ -13,6 +13,7 @@ import assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Engine, LocalStore } from "@espalier/engine"
+import type { EngineStatus, JournalEntry } from "@espalier/engine/protocol"
 import { PgliteLocalStore } from "@espalier/engine/pglite"
 import { graph } from "../../packages/engine/examples/workspaces.graph.ts"
 import { type Seeded, seeded } from "../../packages/engine/test/support/seeded.ts"
@@ -149,14 +150,25 @@ const judge = Effect.fnUntraced(function* (runs: Runs, pglite: PGlite) {
   return instances.some(({ checkpoint, complete }) => !complete || checkpoint === null)
 })
 
+/** What an engine that is not live is at. */
+const report = (status: EngineStatus, journal: ReadonlyArray<JournalEntry>): string =>
+  [
+    `state is ${status.state}, ${JSON.stringify(status.connections)}`,
+    ...Object.values(status.instances).map(
+      ({ attempt, error, key, requests, slot, state }) =>
+        `  ${key}: ${state}, attempt ${attempt}, ${requests} requests, slot ${slot}, ${error?.message ?? "no error"}`,
+    ),
+    ...journal.slice(-30).map(({ at, detail, event, key }) => `  ${at} ${key ?? ""} ${event} ${detail}`),
+  ].join("\n")
+
 const resume = (runs: Runs, pglite: PGlite) =>
   eventually(
     Effect.gen(function* () {
-      const status = yield* (yield* Engine).status
+      const engine = yield* Engine
+      const status = yield* engine.status
       const here = yield* local(pglite)
       const there = yield* truth(runs.db, amara)
-      if (status.state !== "live")
-        throw new NotYet(`state is ${status.state}: ${JSON.stringify(status.nodes)}`)
+      if (status.state !== "live") throw new NotYet(report(status, yield* engine.journal))
       for (const table of tables) assert.deepStrictEqual(here[table], there[table], table)
       assert.ok((yield* Effect.orDie((yield* LocalStore).instances)).length > 0)
     }),

@@ -15,7 +15,18 @@ export const sqlState = (error: unknown): string =>
  * rollback, resources, objects in use, intervention, system, configuration, internal. Everything else is about a statement's data or
  * names, or comes from a trigger of the app, which may raise any code it likes: that is the trouble of one instance.
  */
-const storeClasses: ReadonlySet<string> = new Set(["08", "25", "26", "40", "53", "55", "57", "58", "F0", "XX"])
+const storeClasses: ReadonlySet<string> = new Set([
+  "08",
+  "25",
+  "26",
+  "40",
+  "53",
+  "55",
+  "57",
+  "58",
+  "F0",
+  "XX",
+])
 
 /** Postgres, or a trigger of the app, refused values of a share: not the store as a whole. */
 export const isRowError = (error: unknown): boolean =>
