@@ -161,17 +161,21 @@ const report = (status: EngineStatus, journal: ReadonlyArray<JournalEntry>): str
     ...journal.slice(-30).map(({ at, detail, event, key }) => `  ${at} ${key ?? ""} ${event} ${detail}`),
   ].join("\n")
 
+/** Longest wait for the server's state: on a busy machine the server is behind its own writes for a while. */
+const resumeBoundMillis = 60_000
+
 const resume = (runs: Runs, pglite: PGlite) =>
   eventually(
     Effect.gen(function* () {
       const engine = yield* Engine
       const status = yield* engine.status
+      if (status.state !== "live") throw new NotYet(report(status, yield* engine.journal))
       const here = yield* local(pglite)
       const there = yield* truth(runs.db, amara)
-      if (status.state !== "live") throw new NotYet(report(status, yield* engine.journal))
       for (const table of tables) assert.deepStrictEqual(here[table], there[table], table)
       assert.ok((yield* Effect.orDie((yield* LocalStore).instances)).length > 0)
     }),
+    resumeBoundMillis,
   ).pipe(
     Effect.provide(
       localEngine({

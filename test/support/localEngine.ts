@@ -18,7 +18,7 @@ import { ElectricShapeSource } from "@espalier/engine/electric"
 import type { GraphData } from "@espalier/engine/graph"
 import { PgliteLocalStore } from "@espalier/engine/pglite"
 
-/** How long a test waits for what it expects. */
+/** How long a test waits for what it expects, when it does not say. */
 const boundMillis = 20_000
 
 export interface LocalEngineOptions {
@@ -50,10 +50,13 @@ export const localEngine = ({ config, graph, params = {}, pglite, url }: LocalEn
 export class NotYet extends Error {}
 
 /** Waits until a check no longer throws; the last failure is the test's failure. */
-export const eventually = <A, R>(check: Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
+export const eventually = <A, R>(
+  check: Effect.Effect<A, never, R>,
+  duration = boundMillis,
+): Effect.Effect<A, never, R> =>
   check.pipe(
     Effect.sandbox,
-    Effect.retry(Schedule.spaced("25 millis").pipe(Schedule.upTo({ duration: boundMillis }))),
+    Effect.retry(Schedule.spaced("25 millis").pipe(Schedule.upTo({ duration }))),
     Effect.catch((cause) => Effect.failCause(cause)),
     Effect.orDie,
   )

@@ -145,6 +145,20 @@ describe("PgliteLocalStore in trouble", () => {
     )
   }
 
+  it.live(
+    "says that it cannot read binding values when their column is gone, instead of that there are none",
+    () =>
+      Effect.gen(function* () {
+        const pglite = yield* memory
+        const store = yield* openStore(pglite)
+        yield* store.commit([shareOf(notes, [note(1, "a"), snapshotEnd()])])
+        yield* sql(pglite, "alter table notes drop column body")
+        const error = yield* Effect.flip(store.ownerValues(["notes"], ["body"]))
+        assert.deepStrictEqual([error.operation, error.kind], ["ownerValues", "schema"])
+        assert.deepStrictEqual(yield* store.heldKeys("notes"), [["1"]])
+      }).pipe(Effect.scoped),
+  )
+
   it.live("keeps a column the app has added, also over the next opening", () =>
     Effect.gen(function* () {
       const pglite = yield* memory
