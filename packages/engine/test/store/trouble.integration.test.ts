@@ -304,21 +304,26 @@ describe("an app beside the PGlite store", () => {
       const pglite = yield* memory
       const store = yield* openStore(pglite)
       const told: Array<string> = []
+      const { live: namespace } = pglite as unknown as { readonly live: LiveNamespace }
       const follow = (table: string) =>
         Effect.promise(() =>
-          (pglite as unknown as { readonly live: LiveNamespace }).live.query(
-            `select count(*)::int4 as n, max(id) from ${table}`,
-            [],
-            ({ rows: [row] }) => told.push(`${table} ${String(row?.["n"])}`),
+          namespace.query(`select count(*)::int4 as n, max(id) from ${table}`, [], ({ rows: [row] }) =>
+            told.push(`${table} ${String(row?.["n"])}`),
           ),
         )
+      yield* sql(pglite, "create table marks (id int)")
       yield* follow("notes")
       yield* follow("people")
+      yield* follow("marks")
       told.length = 0
-      const settled = Effect.andThen(
-        Effect.sleep("60 millis"),
-        Effect.sync(() => told.splice(0)),
-      )
+      // Live queries are read again one behind the other: once the mark is told, so is everything that was to be told before.
+      let marks = 0
+      const settled = Effect.promise(async () => {
+        marks += 1
+        await pglite.query("insert into marks values (1)")
+        while (!told.includes(`marks ${marks}`)) await new Promise((resolve) => setTimeout(resolve, 5))
+        return told.splice(0).filter((line) => !line.startsWith("marks"))
+      })
       const others = storeInstance("others", { table: "notes" })
       const many = Array.from({ length: 200 }, (_, id) => note(id, "x"))
       yield* store.commit([
