@@ -95,7 +95,9 @@ export const fitsSlice = (table: TableDef, slice: Slice, values: TextRow): boole
  */
 export class Slices {
   readonly #slices = new Map<number, Slice>()
+  /** Instances by column and constant, and by column. */
   readonly #counts = new Map<string, Map<string, number>>()
+  readonly #totals = new Map<string, number>()
 
   get size(): number {
     return this.#slices.size
@@ -116,6 +118,7 @@ export class Slices {
       const values = this.#counts.get(column) ?? new Map<string, number>()
       values.set(value, (values.get(value) ?? 0) + 1)
       this.#counts.set(column, values)
+      this.#totals.set(column, (this.#totals.get(column) ?? 0) + 1)
     }
   }
 
@@ -128,20 +131,17 @@ export class Slices {
       const count = (values?.get(value) ?? 0) - 1
       if (count > 0) values?.set(value, count)
       else values?.delete(value)
-      if (values?.size === 0) this.#counts.delete(column)
+      this.#totals.set(column, (this.#totals.get(column) ?? 0) - 1)
     }
   }
 
   /** No row can belong both to `slice` and to an instance that is here. */
   isApart(slice: Slice): boolean {
     if (this.#slices.size === 0) return true
-    return Object.entries(slice).some(([column, value]) => {
-      const values = this.#counts.get(column)
-      if (values === undefined || values.has(value)) return false
-      let holders = 0
-      for (const count of values.values()) holders += count
-      return holders === this.#slices.size
-    })
+    return Object.entries(slice).some(
+      ([column, value]) =>
+        this.#totals.get(column) === this.#slices.size && this.#counts.get(column)?.has(value) !== true,
+    )
   }
 
   /** The instance a row belongs to, by its values; at most one when all are apart. */
