@@ -153,7 +153,7 @@ describe("PgliteLocalStore in trouble", () => {
         const store = yield* openStore(pglite)
         yield* store.commit([shareOf(notes, [note(1, "a"), snapshotEnd()])])
         yield* sql(pglite, "alter table notes drop column body")
-        const error = yield* Effect.flip(store.ownerValues(["notes"], ["body"]))
+        const error = yield* Effect.flip(store.ownerRows(["notes"], ["body"]))
         assert.deepStrictEqual([error.operation, error.kind], ["ownerValues", "schema"])
         assert.deepStrictEqual(yield* store.heldKeys("notes"), [["1"]])
       }).pipe(Effect.scoped),
