@@ -3,6 +3,7 @@ import { PGlite } from "@electric-sql/pglite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
+import { Graph } from "../../src/graph/index.ts"
 import { contractGraph, shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { del, insert, snapshotEnd, update } from "../../src/testing/messages.ts"
 
@@ -46,6 +47,36 @@ describe("PgliteLocalStore, implicit tables", () => {
     ).rows
     return [entries?.count, table?.explicit, table?.spilled]
   })
+
+  it.live("writes rows of a table whose every column is key, alone and told apart by a column", () =>
+    Effect.gen(function* () {
+      const members = Graph.make({
+        name: "members",
+        tables: {
+          members: { columns: { company: "text", person: "text" }, primaryKey: ["company", "person"] },
+        },
+        nodes: { members: { table: "members", key: "members" } },
+      })
+      const store = yield* PgliteLocalStore.make({ pglite, graph: members })
+      yield* store.wipe
+      const row = (person: string) => insert("members", { company: "a", person })
+      const instance = storeInstance("members-a", { table: "members", slice: ["company", "a"] })
+      yield* store.commit([shareOf(instance, [row("1"), row("2"), snapshotEnd()])])
+      const { outcomes } = yield* store.commit([
+        shareOf(instance, [insert("members", { company: "a", person: "3" }, { lsn: 20, txid: 120 })]),
+      ])
+      assert.deepStrictEqual(outcomes, [{ _tag: "Committed", key: instance.key, rows: 3 }])
+      // Delivered again: nothing changes, nothing fails.
+      yield* store.commit([
+        shareOf(instance, [insert("members", { company: "a", person: "3" }, { lsn: 20, txid: 120 })]),
+      ])
+      assert.deepStrictEqual(yield* store.heldKeys(instance.key), [
+        ["a", "1"],
+        ["a", "2"],
+        ["a", "3"],
+      ])
+    }),
+  )
 
   it.live("keeps no entries while instances are apart, and none after a row has moved", () =>
     Effect.gen(function* () {

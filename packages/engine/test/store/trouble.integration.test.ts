@@ -154,7 +154,7 @@ describe("PgliteLocalStore in trouble", () => {
         yield* store.commit([shareOf(notes, [note(1, "a"), snapshotEnd()])])
         yield* sql(pglite, "alter table notes drop column body")
         const error = yield* Effect.flip(store.ownerRows(["notes"], ["body"]))
-        assert.deepStrictEqual([error.operation, error.kind], ["ownerValues", "schema"])
+        assert.deepStrictEqual([error.operation, error.kind], ["ownerRows", "schema"])
         assert.deepStrictEqual(yield* store.heldKeys("notes"), [["1"]])
       }).pipe(Effect.scoped),
   )

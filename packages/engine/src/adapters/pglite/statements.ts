@@ -44,9 +44,12 @@ export const upsertApp = (
   insist?: string,
 ): string => {
   const rest = without(columns, plan.keys).map(({ quoted }) => quoted)
+  const key = plan.keys[0]?.quoted ?? ""
+  const keyOnly = // Rows alike in their key are alike; the guard is named all the same, because its parameters are given.
+    insist === undefined ? "do nothing" : `do update set ${key} = excluded.${key} where false and ${insist}`
   const action =
     rest.length === 0
-      ? "do nothing"
+      ? keyOnly
       : `do update set ${rest.map((column) => `${column} = excluded.${column}`).join(", ")} where ${insist === undefined ? "" : `${insist} and `}${differs(
           rest,
           (column) => `t.${column}`,
