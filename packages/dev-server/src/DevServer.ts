@@ -37,6 +37,13 @@ export interface DevServerOptions {
   readonly maxLogBytes?: number | undefined
   /** Shapes kept at most. Default 5 000. */
   readonly maxShapes?: number | undefined
+  /** Bytes of JSON of all shapes kept in memory at most; the least recently used go first. Default 512 MiB. */
+  readonly maxMemoryBytes?: number | undefined
+  /**
+   * Folder for snapshots too large for memory, kept for the next server under the same `captureSchema`. Default: a temporary
+   * one, so that shapes with such snapshots do not outlive the server.
+   */
+  readonly snapshotFolder?: string | undefined
   /** Whether `DELETE /v1/shape` works. Default false. */
   readonly allowDelete?: boolean | undefined
   /**
@@ -105,6 +112,8 @@ export const make = (
             chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
             maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
             maxShapes: options.maxShapes ?? 5_000,
+            maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
+            snapshotFolder: options.snapshotFolder ?? null,
             onFailure: (error) =>
               Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
           }),
