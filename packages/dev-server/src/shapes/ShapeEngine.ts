@@ -15,8 +15,8 @@ import { ShapeRegistry } from "./ShapeRegistry.ts"
 import { SnapshotChunks } from "./SnapshotChunks.ts"
 import { SnapshotFiles } from "./SnapshotFiles.ts"
 import { pagesOf } from "./pages.ts"
-import { beginSnapshot, redefineAll } from "./snapshot.ts"
-import { storedFrom } from "./stored.ts"
+import { createRound } from "./create.ts"
+import { redefineAll } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
 import { upTo } from "./keys.ts"
 
@@ -243,20 +243,10 @@ export class ShapeEngine {
   }
 
   async #create(request: DefinitionRequest): Promise<Shape> {
-    const { capture, db, clock, chunkBytes, store } = this.#options
-    const { drained, begun, definition } = await db.transaction(async (sql) => {
-      const fresh = await define(sql, request)
-      for (const table of [fresh.table, ...fresh.innerTables]) await capture.track(sql, table)
-      const outcome = await drain(sql, this.#context, this.#registry)
-      const known = this.existing(fresh)
-      const isThere = known !== undefined && !outcome.voided.includes(known)
-      const shape = isThere
-        ? null
-        : await beginSnapshot(sql, { clock, chunkBytes, files: this.#files }, fresh)
-      if (shape?.snapshot.isComplete === true) await store.add(sql, storedFrom(shape, request, fresh))
-      await store.setLastNumber(sql, clock.last())
-      return { drained: outcome, begun: shape, definition: fresh }
-    })
+    const context = { ...this.#options, files: this.#files }
+    const { drained, begun, definition } = await this.#options.db.transaction((sql) =>
+      createRound(sql, context, this.#registry, request),
+    )
     this.#apply(drained)
     const known = this.existing(definition)
     if (known !== undefined || begun === null) return known ?? this.#create(request)
