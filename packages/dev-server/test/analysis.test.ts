@@ -5,7 +5,7 @@ import type { Column } from "../src/db/catalog.ts"
 import { parseIdentifier, quoteText, splitOutsideQuotes } from "../src/db/identifier.ts"
 import { parseRecord } from "../src/db/recordLiteral.ts"
 import { parseQuery } from "../src/http/query.ts"
-import { isLoopbackHost } from "../src/http/sqlRoute.ts"
+import { isLoopbackHost } from "../src/http/guard.ts"
 import {
   compareOffsets,
   formatOffset,

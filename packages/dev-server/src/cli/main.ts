@@ -47,6 +47,8 @@ export const run = (
       host: flags.host,
       secret: flags.secret,
       sqlToken: flags.sqlToken,
+      faults: flags.faults,
+      faultToken: flags.faultToken,
       longPollTimeoutMillis: flags.longPollTimeoutMillis,
       chunkBytes: flags.chunkBytes,
       allowDelete: flags.allowDelete,
