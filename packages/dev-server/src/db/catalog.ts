@@ -43,7 +43,8 @@ export interface Table {
 }
 
 const tableQuery = `
-  select c.oid, n.nspname, c.relname, c.relispartition
+  select c.oid, n.nspname, c.relname, c.relispartition,
+    (select string_agg(p.relid::oid::text, ',' order by p.relid::oid) from pg_partition_tree(c.oid) as p where c.relkind = 'p')
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and c.relpersistence <> 't'`
 
@@ -73,7 +74,13 @@ export const findTableByOid = async (sql: Sql, oid: string): Promise<Table | nul
 }
 
 const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
-  const [oid, schema, name, isPartition] = row.map(String) as [string, string, string, string]
+  const [oid, schema, name, isPartition, partitions] = row.map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   const described = (await sql.rows(columnsQuery, [oid])).map(describeColumn)
   const key = described.filter((entry) => entry.keyIndex !== null)
   key.sort((a, b) => Number(a.keyIndex) - Number(b.keyIndex))
@@ -94,6 +101,8 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
       name,
       columns.map((c) => [c.name, c.typeOid, c.type]),
       keyColumns,
+      // A partition that comes or goes by ALTER TABLE brings or takes rows no trigger sees.
+      partitions,
     ]),
   }
 }

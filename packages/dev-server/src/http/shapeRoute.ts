@@ -29,7 +29,7 @@ import {
   waitForSnapshot,
   waitUntil,
 } from "./serving.ts"
-import type { ShapeRequest } from "./shapeRequest.ts"
+import { compactionParam, type ShapeRequest } from "./shapeRequest.ts"
 import { serveEvents } from "./sseRoute.ts"
 
 type Answer = HttpServerResponse.HttpServerResponse
@@ -48,6 +48,10 @@ export const serveShape = (
     const { engine } = options
     yield* attempt(() => engine.settle())
     const definition = yield* attempt(() => engine.resolve(request.definition))
+    if (request.wantsCompaction && definition.normalForm !== null) {
+      const words = "can't be enabled for shapes with subqueries"
+      return respond.invalid(exchange, { [compactionParam]: [words] })
+    }
     const known = request.handle === null ? undefined : engine.find(request.handle)
     if (request.handle !== null && known?.definition.identity !== definition.identity) {
       const right = yield* attempt(() => engine.shapeFor(request.definition))

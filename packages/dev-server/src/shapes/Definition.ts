@@ -73,12 +73,6 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const { schema, name } = parseTableName(request.table)
   const table = await findTable(sql, schema, name)
   if (table === null || table.columns.length === 0) throw missingTable(schema, name)
-  if (table.isPartition) {
-    throw new DefinitionError(
-      "table",
-      "is a partition; the development server serves partitioned tables by their root only",
-    )
-  }
   const list = request.queryable ?? null
   const queryable = list === null ? table.columns : selectColumns(table, list, Param.queryableColumns)
   const columns =
