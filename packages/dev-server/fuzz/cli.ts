@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `fuzz` command: random requests against a dev-server of its own. Exit code 1 when something happens that must not. */
 import { parseArgs } from "node:util"
+import { killRun } from "./kills.ts"
 import { fuzz } from "./run.ts"
 
 const usage = `Usage: pnpm fuzz [options]
@@ -10,6 +11,8 @@ crash, no hang, every answer in its documented form, no row outside the asked fi
 
   --requests N   how many (default 100000)
   --seed S       what to begin from (default 1); the same seed makes the same requests up to the order of answers
+  --kills N      instead: kill a server with a data directory N times at random moments while rows are written; clients must
+                 go on from their old handles and offsets with exactly the rows of the database, or be told to begin again
   --json         print the report as JSON on stdout
   --help         print this
 
@@ -20,6 +23,7 @@ const read = () =>
     options: {
       requests: { type: "string" },
       seed: { type: "string" },
+      kills: { type: "string" },
       json: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -34,7 +38,12 @@ const whole = (name: string, text: string | undefined, fallback: number): number
 }
 
 const main = async (): Promise<number> => {
-  let options: { readonly requests: number; readonly seed: number; readonly isJson: boolean }
+  let options: {
+    readonly requests: number
+    readonly seed: number
+    readonly kills: number
+    readonly isJson: boolean
+  }
   try {
     const flags = read()
     if (flags.help === true) {
@@ -44,13 +53,20 @@ const main = async (): Promise<number> => {
     options = {
       requests: whole("requests", flags.requests, 100_000),
       seed: whole("seed", flags.seed, 1),
+      kills: flags.kills === undefined ? 0 : whole("kills", flags.kills, 1),
       isJson: flags.json === true,
     }
   } catch (error) {
     say(`fuzz: ${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return 2
   }
-  const report = await fuzz({ ...options, ...(options.isJson ? {} : { tell: say }) })
+  const tell = options.isJson ? {} : { tell: say }
+  if (options.kills > 0) {
+    const report = await killRun({ ...options, ...tell })
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+    return report.findings.length > 0 ? 1 : 0
+  }
+  const report = await fuzz({ ...options, ...tell })
   if (options.isJson) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
   else {
     for (const { detail, kind, request } of report.findings) say(`${kind}: ${detail}\n  ${request}`)

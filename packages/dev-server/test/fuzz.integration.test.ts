@@ -1,5 +1,6 @@
-/** A fixed sample of the random requests that `pnpm fuzz` sends in large numbers. */
+/** Fixed samples of the long runs of `pnpm fuzz`: random requests, and kills at random moments. */
 import { assert, describe, it } from "vitest"
+import { killRun } from "../fuzz/kills.ts"
 import { fuzz } from "../fuzz/run.ts"
 
 describe("Random requests", () => {
@@ -8,4 +9,11 @@ describe("Random requests", () => {
     assert.deepStrictEqual([findings, requests, waitersLeft], [[], 1_500, 0])
     assert.isAbove(rowsChecked, 100)
   }, 60_000)
+})
+
+describe("A server that is killed at random moments", () => {
+  it("lets clients go on with exactly the rows of the database, or tells them to begin again", async () => {
+    const { continued, findings, refetched } = await killRun({ kills: 3, seed: 5 })
+    assert.deepStrictEqual([findings, continued + refetched], [[], 9])
+  }, 120_000)
 })
