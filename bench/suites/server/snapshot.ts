@@ -8,6 +8,7 @@ import { atMost, collectGarbage, type Measure, measureOf, type SuiteOptions } fr
 export const snapshotIds = [
   "server.snapshot-first-byte-ms",
   "server.snapshot-peak-mb",
+  "server.snapshot-live-mb",
   "server.snapshot-all-ms",
 ] as const
 
@@ -33,12 +34,23 @@ export const measureSnapshot = async (options: SuiteOptions): Promise<ReadonlyAr
   }
   await db.exec("vacuum analyze large")
   await db.exec("checkpoint")
-  const [firsts, peaks, alls]: [Array<number>, Array<number>, Array<number>] = [[], [], []]
+  const [firsts, peaks, lives, alls]: [Array<number>, Array<number>, Array<number>, Array<number>] = [
+    [],
+    [],
+    [],
+    [],
+  ]
   for (let round = 0; round < Math.min(3, options.rounds); round += 1) {
     collectGarbage()
     const before = memory()
     let peak = before
+    let live = before
     const timer = setInterval(() => (peak = Math.max(peak, memory())), 5)
+    // What is held, apart from garbage the collector has no reason to fetch yet.
+    const collecting = setInterval(() => {
+      collectGarbage()
+      live = Math.max(live, memory())
+    }, 500)
     const start = performance.now()
     let taken = await take(server.url, { table: "large", offset: "-1" })
     firsts.push(taken.firstByteMillis)
@@ -51,18 +63,21 @@ export const measureSnapshot = async (options: SuiteOptions): Promise<ReadonlyAr
     }
     alls.push(performance.now() - start)
     clearInterval(timer)
+    clearInterval(collecting)
     peaks.push(peak - before)
+    lives.push(live - before)
     options.log(
-      `  ${rows} rows, ${(bytes / 1e6).toFixed(0)} MB: first byte ${firsts.at(-1)?.toFixed(0)} ms, all ${alls.at(-1)?.toFixed(0)} ms, ${peaks.at(-1)?.toFixed(0)} MB more at the peak`,
+      `  ${rows} rows, ${(bytes / 1e6).toFixed(0)} MB: first byte ${firsts.at(-1)?.toFixed(0)} ms, all ${alls.at(-1)?.toFixed(0)} ms, ${peaks.at(-1)?.toFixed(0)} MB more at the peak, ${lives.at(-1)?.toFixed(0)} MB of them held`,
     )
     await fetch(`${server.url}/v1/shape?table=large`, { method: "DELETE" })
   }
   await stop()
   rmSync(folder, { recursive: true, force: true })
-  const [first, peak, all] = snapshotIds
+  const [first, peak, live, all] = snapshotIds
   return [
     measureOf(first, firsts, `ms at ${rows} rows`, atMost(1_000)),
     measureOf(peak, peaks, `MB over rest at ${rows} rows`, atMost(128)),
+    measureOf(live, lives, `MB over rest at ${rows} rows`, atMost(64)),
     measureOf(all, alls, `ms at ${rows} rows`, atMost(60_000)),
   ].filter(({ id }) => options.wants(id))
 }
