@@ -2,6 +2,7 @@
 import type { Measure, SuiteOptions } from "../lib/measure.ts"
 import { gatewayIds, gatewaySuite } from "./gateway/index.ts"
 import { reconcileIds, reconcileSuite } from "./reconcile/index.ts"
+import { serverIds, serverSuite } from "./server/index.ts"
 import { storeIds, storeSuite } from "./store/index.ts"
 
 /** A suite. */
@@ -13,5 +14,6 @@ export interface Suite {
 export const suites: Readonly<Record<string, Suite>> = {
   store: { ids: storeIds, run: storeSuite },
   reconcile: { ids: reconcileIds, run: reconcileSuite },
+  server: { ids: serverIds, run: serverSuite },
   gateway: { ids: gatewayIds, run: gatewaySuite },
 }

@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { make as makeCapture } from "./capture/TriggerCapture.ts"
 import { fromPGlite, type SqlFailure, type StatementResult, type Text } from "./db/Database.ts"
+import type { Fault } from "./faults/Fault.ts"
+import { Faults } from "./faults/Faults.ts"
 import { makeApp } from "./http/app.ts"
 import { make as makeClock } from "./shapes/Clock.ts"
 import { ShapeEngine } from "./shapes/ShapeEngine.ts"
@@ -29,6 +31,10 @@ export interface DevServerOptions {
   readonly secret?: string | null | undefined
   /** Token that opens `POST /sql`. Default: the endpoint does not exist. */
   readonly sqlToken?: string | null | undefined
+  /** Token that opens `/faults`. Default: the endpoint does not exist. */
+  readonly faultToken?: string | null | undefined
+  /** Faults in force from the start. Default: none. */
+  readonly faults?: ReadonlyArray<Fault> | undefined
   /** How long a live request is held. Default 20 000. */
   readonly longPollTimeoutMillis?: number | undefined
   /** Bytes of JSON that close a chunk. Default 10 MiB. */
@@ -37,6 +43,13 @@ export interface DevServerOptions {
   readonly maxLogBytes?: number | undefined
   /** Shapes kept at most. Default 5 000. */
   readonly maxShapes?: number | undefined
+  /** Bytes of JSON of all shapes kept in memory at most; the least recently used go first. Default 512 MiB. */
+  readonly maxMemoryBytes?: number | undefined
+  /**
+   * Folder for snapshots too large for memory, kept for the next server under the same `captureSchema`. Default: a temporary
+   * one, so that shapes with such snapshots do not outlive the server.
+   */
+  readonly snapshotFolder?: string | undefined
   /** Whether `DELETE /v1/shape` works. Default false. */
   readonly allowDelete?: boolean | undefined
   /**
@@ -58,6 +71,8 @@ export interface DevServerHandle {
   ) => Effect.Effect<StatementResult, SqlFailure>
   /** Runs a script. */
   readonly exec: (script: string) => Effect.Effect<void, SqlFailure>
+  /** The faults in force; add to them to make requests fail. */
+  readonly faults: Faults
   /** Shapes in service and requests waiting, for tests and status. */
   readonly counts: () => { readonly shapes: number; readonly waiters: number }
 }
@@ -105,6 +120,8 @@ export const make = (
             chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
             maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
             maxShapes: options.maxShapes ?? 5_000,
+            maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
+            snapshotFolder: options.snapshotFolder ?? null,
             onFailure: (error) =>
               Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
           }),
@@ -113,10 +130,13 @@ export const make = (
       (running) => Effect.promise(() => running.close(isEphemeral)),
     )
     const host = options.host ?? "127.0.0.1"
-    const port = yield* listen(options, engine, host)
+    const faults = new Faults()
+    for (const fault of options.faults ?? []) faults.add(fault)
+    const port = yield* listen(options, engine, faults, host)
     return {
       url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
       port,
+      faults,
       sql: (statement, params) => attempt(() => db.transaction((sql) => sql.run(statement, params))),
       exec: (script) => attempt(() => db.exec(script)),
       counts: () => ({ shapes: engine.shapeCount, waiters: engine.waiterCount }),
@@ -127,7 +147,12 @@ export const make = (
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, SqlFailure> =>
   Effect.tryPromise({ try: run, catch: (error) => error as SqlFailure })
 
-const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: ShapeEngine, host: string) {
+const listen = Effect.fnUntraced(function* (
+  options: DevServerOptions,
+  engine: ShapeEngine,
+  faults: Faults,
+  host: string,
+) {
   const node = createServer({ maxHeaderSize: maxHeaderBytes, keepAliveTimeout: keepAliveMillis })
   let isClosing = false
   const server = yield* NodeHttpServer.make(() => node, {
@@ -143,6 +168,8 @@ const listen = Effect.fnUntraced(function* (options: DevServerOptions, engine: S
       db: fromPGlite(options.db),
       secret: options.secret ?? null,
       sqlToken: options.sqlToken ?? null,
+      faults,
+      faultToken: options.faultToken ?? null,
       allowDelete: options.allowDelete ?? false,
       longPollTimeoutMillis: options.longPollTimeoutMillis ?? 20_000,
       sseTimeoutMillis: 60_000,

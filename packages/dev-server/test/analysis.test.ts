@@ -5,7 +5,7 @@ import type { Column } from "../src/db/catalog.ts"
 import { parseIdentifier, quoteText, splitOutsideQuotes } from "../src/db/identifier.ts"
 import { parseRecord } from "../src/db/recordLiteral.ts"
 import { parseQuery } from "../src/http/query.ts"
-import { isLoopbackHost } from "../src/http/sqlRoute.ts"
+import { isLoopbackHost } from "../src/http/guard.ts"
 import {
   compareOffsets,
   formatOffset,
@@ -14,7 +14,8 @@ import {
   snapshotEnd,
 } from "../src/shapes/offset.ts"
 import { make as makeClock } from "../src/shapes/Clock.ts"
-import { cutSnapshot, ShapeLog } from "../src/shapes/ShapeLog.ts"
+import { ShapeLog } from "../src/shapes/ShapeLog.ts"
+import { SnapshotChunks } from "../src/shapes/SnapshotChunks.ts"
 import { hashValue, isVisible, tagsOf } from "../src/shapes/tags.ts"
 import { ValueSet } from "../src/shapes/ValueSet.ts"
 import { type Condition, type NormalForm, normalForm } from "../src/where/conditions.ts"
@@ -29,6 +30,7 @@ const column = (name: string): Column => ({
   typeOid: "23",
   isNullable: true,
   isVirtual: false,
+  equalsAsText: true,
   header: { type: "int4" },
 })
 
@@ -198,18 +200,8 @@ describe("Offsets", () => {
 describe("A shape's log", () => {
   const entry = (tx: number, op: number) => ({ offset: { tx, op }, json: JSON.stringify({ tx, op }) })
 
-  it("serves snapshot chunks, then the log up to a chunk end", () => {
-    const log = new ShapeLog(cutSnapshot(['"aaaa"', '"bbbb"', '"c"'], '"end"', 10), 30)
-    assert.deepStrictEqual(log.snapshot, [
-      ['"aaaa"', '"bbbb"'],
-      ['"c"', '"end"'],
-    ])
-    assert.deepStrictEqual(log.after({ tx: -1, op: 0 }), {
-      messages: ['"aaaa"', '"bbbb"'],
-      offset: { tx: 0, op: 0 },
-      isEnd: false,
-    })
-    assert.deepStrictEqual(log.after({ tx: 0, op: 0 }).offset, { tx: 0, op: 1 })
+  it("serves what lies behind an offset, up to a chunk end", () => {
+    const log = new ShapeLog(30)
     assert.deepStrictEqual(log.after({ tx: 0, op: 1 }), { messages: [], offset: snapshotEnd, isEnd: true })
     log.append([entry(5, 0), entry(5, 2), entry(6, 0)])
     const first = log.after({ tx: 0, op: 9 })
@@ -225,10 +217,60 @@ describe("A shape's log", () => {
       isEnd: true,
     })
   })
+})
 
-  it("closes the snapshot in a chunk of its own when the rows end on a chunk boundary", () => {
-    assert.deepStrictEqual(cutSnapshot(['"aaaa"', '"bbbb"'], '"end"', 10), [['"aaaa"', '"bbbb"'], ['"end"']])
-    assert.deepStrictEqual(cutSnapshot([], '"end"', 10), [['"end"']])
+describe("A shape's snapshot", () => {
+  const noFiles = {
+    write: () => Promise.reject(new Error("nothing should be written")),
+    read: () => Promise.reject(new Error("nothing should be read")),
+    remove: () => Promise.resolve(),
+  }
+
+  const cut = async (...rows: ReadonlyArray<string>) => {
+    const snapshot = new SnapshotChunks(10, noFiles)
+    await snapshot.add(rows)
+    await snapshot.complete('"end"')
+    return snapshot.stored
+  }
+
+  it("is cut where a row reaches the threshold", async () => {
+    assert.deepStrictEqual(await cut('"aaaa"', '"bbbb"', '"c"'), {
+      chunks: [
+        ['"aaaa"', '"bbbb"'],
+        ['"c"', '"end"'],
+      ],
+    })
+  })
+
+  it("is closed in a chunk of its own when the rows end on a chunk boundary", async () => {
+    assert.deepStrictEqual(await cut('"aaaa"', '"bbbb"'), { chunks: [['"aaaa"', '"bbbb"'], ['"end"']] })
+    assert.deepStrictEqual(await cut(), { chunks: [['"end"']] })
+  })
+
+  it("moves to files as a whole when it grows too large for memory", async () => {
+    const files = new Map<number, string>()
+    const snapshot = new SnapshotChunks(400_000, {
+      write: async (index, body) => void files.set(index, body),
+      read: async (index) => Buffer.from(files.get(index) ?? ""),
+      remove: async () => files.clear(),
+    })
+    const rows = Array.from({ length: 12 }, (_, index) => JSON.stringify(`${index}`.padEnd(100_000)))
+    await snapshot.add(rows.slice(0, 8))
+    assert.deepStrictEqual([files.size, snapshot.closedCount], [0, 2])
+    await snapshot.add(rows.slice(8))
+    await snapshot.complete('"end"')
+    assert.deepStrictEqual(
+      [snapshot.stored, snapshot.memoryBytes, [...files.keys()]],
+      [{ files: 4 }, 0, [0, 1, 2, 3]],
+    )
+    const bodies = await Promise.all([0, 1, 2, 3].map((index) => snapshot.body(index)))
+    const told = bodies.flatMap((body) => JSON.parse(Buffer.from(body).toString()) as ReadonlyArray<string>)
+    assert.deepStrictEqual(
+      told.map((row) => row.trim()),
+      [...rows.map((_, index) => `${index}`), "end"],
+    )
+    await snapshot.discard()
+    assert.strictEqual(files.size, 0)
   })
 })
 

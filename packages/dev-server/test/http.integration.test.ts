@@ -414,6 +414,24 @@ describe("A shape", () => {
     }),
   )
 
+  it.live("waits on an event stream that begins behind the last chunk of the snapshot", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({ longPollTimeoutMillis: 20_000 })
+      const handle = header(yield* get(server, { table: "items", offset: "-1" }), "electric-handle")
+      const abort = new AbortController()
+      yield* Effect.addFinalizer(() => Effect.sync(() => abort.abort()))
+      const query = { table: "items", offset: "0_0", handle, live: "true", live_sse: "true" }
+      const stream = yield* get(server, query, { signal: abort.signal })
+      assert.strictEqual(stream.status, 200)
+      while (server.counts().waiters !== 1) yield* Effect.sleep(5)
+      yield* Effect.promise(() => db.exec("insert into items values (77, 'late', 1)"))
+      const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader()
+      let text = ""
+      while (!text.includes("late")) text += (yield* Effect.promise(async () => reader?.read()))?.value ?? ""
+      yield* Effect.promise(() => db.exec("delete from items where id = 77"))
+    }),
+  )
+
   it.live("releases the waiter of a client that goes away", () =>
     Effect.gen(function* () {
       const server = yield* serve({ longPollTimeoutMillis: 20_000 })

@@ -18,8 +18,12 @@ export const outputSettingsScript = `
   set local extra_float_digits = 1; set local intervalstyle = 'iso_8601'; set local search_path = "$user", public;
   set local standard_conforming_strings = on;`
 
-/** Fires before every other AFTER trigger, so that a cascade's parent is captured before its children (§13.4). */
-const triggerName = (schema: string): string => quoteIdent(`000_${schema}`)
+/**
+ * Fires before every other AFTER trigger, so that a cascade's parent is captured before its children (§13.4). A partition that
+ * has shapes of its own has a trigger of its own beside the one it inherits from its root.
+ */
+const triggerName = (schema: string, table: Table): string =>
+  table.isPartition ? `000_${schema}_${table.oid}` : `000_${schema}`
 
 const installScript = (schema: string): string => {
   const s = quoteIdent(schema)
@@ -59,15 +63,15 @@ const removeScript = (schema: string): string =>
   `drop event trigger if exists ${quoteIdent(schema)}; drop schema if exists ${quoteIdent(schema)} cascade;`
 
 const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
-  const name = triggerName(schema)
+  const name = triggerName(schema, table)
   const oid = quoteText(table.oid)
   const [known] = await sql.rows(`select 1 from pg_trigger where tgrelid = $1::oid and tgname = $2`, [
     table.oid,
-    `000_${schema}`,
+    name,
   ])
   if (known !== undefined) return
   await sql.exec(`
-    create trigger ${name} after insert or update or delete on ${table.sqlName}
+    create trigger ${quoteIdent(name)} after insert or update or delete on ${table.sqlName}
       for each row execute function ${quoteIdent(schema)}.capture_row(${oid});`)
   // Row triggers of a partitioned table reach its partitions by themselves, TRUNCATE triggers do not.
   const tables = await sql.rows(
@@ -77,7 +81,7 @@ const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
   )
   for (const [target] of tables) {
     await sql.exec(`
-      create trigger ${quoteIdent(`000_${schema}_truncate`)} after truncate on ${String(target)}
+      create trigger ${quoteIdent(`${name}_truncate`)} after truncate on ${String(target)}
         for each statement execute function ${quoteIdent(schema)}.capture_truncate(${oid});`)
   }
 }

@@ -1,5 +1,7 @@
 /** Reads the command line of `dev-server`. Pure: answers what was asked, or what is wrong with it. */
 
+import { type Fault, readFaultOption } from "../faults/Fault.ts"
+
 /** What the command line asks for. */
 export interface Flags {
   readonly port: number
@@ -14,6 +16,8 @@ export interface Flags {
   readonly longPollTimeoutMillis: number
   readonly chunkBytes: number
   readonly allowDelete: boolean
+  readonly faults: ReadonlyArray<Fault>
+  readonly faultToken: string | null
   readonly isJson: boolean
   readonly isHelp: boolean
 }
@@ -32,6 +36,9 @@ export const help = `espalier dev-server: answers as Electric does, on an embedd
   --long-poll-timeout MS   how long live requests are held (default 20000)
   --chunk-bytes N          bytes of JSON that close a chunk (default 10485760)
   --allow-delete           allow DELETE /v1/shape
+  --fault F                make requests fail: latency=MS, drop, reset, status=409|429|503 or stale, then any of
+                           retry-after=S, table=T, handle=H, live=true|false, rate=0..1, times=N; may be repeated
+  --fault-token T          open /faults for requests with header x-espalier-dev: T (also ESPALIER_FAULT_TOKEN)
   --json                   log as JSON lines on stderr
   --help                   print this
 
@@ -52,10 +59,12 @@ const valued = [
   "--sql-token",
   "--long-poll-timeout",
   "--chunk-bytes",
+  "--fault",
+  "--fault-token",
 ]
 const switches = ["--allow-delete", "--json", "--help"]
 
-/** `env` supplies the SQL token where no flag does, and the cache folder. */
+/** `env` supplies the tokens where no flag does, and the cache folder. */
 export const readFlags = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string | undefined>>,
@@ -96,6 +105,12 @@ const readValues = (
   const port = whole("--port", defaultPort, 0, 65_535)
   const timeout = whole("--long-poll-timeout", 20_000, 1, 3_600_000)
   const chunk = whole("--chunk-bytes", 10 * 1024 * 1024, 1, 1024 * 1024 * 1024)
+  const faults: Array<Fault> = []
+  for (const option of values.get("--fault") ?? []) {
+    const { fault, problem } = readFaultOption(option)
+    if (fault === undefined) return { problem: `Option --fault ${option}: ${problem}.` }
+    faults.push(fault)
+  }
   for (const value of [port, timeout, chunk]) if (typeof value === "string") return { problem: value }
   return {
     flags: {
@@ -109,6 +124,8 @@ const readValues = (
       longPollTimeoutMillis: Number(timeout),
       chunkBytes: Number(chunk),
       allowDelete: values.has("--allow-delete"),
+      faults,
+      faultToken: last("--fault-token") ?? (env["ESPALIER_FAULT_TOKEN"] || null),
       isJson: values.has("--json"),
       isHelp: values.has("--help"),
     },

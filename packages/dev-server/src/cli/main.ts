@@ -21,6 +21,9 @@ export class StartError extends Data.TaggedError("StartError")<{ readonly messag
 /** Schema that keeps shapes in a data directory. */
 const durableSchema = "espalier_capture"
 
+/** Folder in a data directory that keeps large snapshots. */
+const snapshotFolder = "espalier-snapshots"
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
@@ -51,10 +54,13 @@ export const run = (
       host: flags.host,
       secret: flags.secret,
       sqlToken: flags.sqlToken,
+      faults: flags.faults,
+      faultToken: flags.faultToken,
       longPollTimeoutMillis: flags.longPollTimeoutMillis,
       chunkBytes: flags.chunkBytes,
       allowDelete: flags.allowDelete,
       captureSchema: dataDir === null ? undefined : durableSchema,
+      snapshotFolder: dataDir === null ? undefined : join(dataDir, snapshotFolder),
     }).pipe(
       Effect.mapError(
         (error) =>

@@ -18,6 +18,8 @@ export interface Column {
   readonly isNullable: boolean
   /** A generated column that is computed when read. */
   readonly isVirtual: boolean
+  /** Whether two values are equal exactly when their output texts are: an index by text may stand for `=`. */
+  readonly equalsAsText: boolean
   readonly header: Readonly<Record<string, unknown>>
 }
 
@@ -32,6 +34,8 @@ export interface Table {
   readonly columns: ReadonlyArray<Column>
   /** Names in key order; all columns where the table has no primary key. */
   readonly keyColumns: ReadonlyArray<string>
+  /** Whether it has a primary key. */
+  readonly hasKey: boolean
   /** Whether it is one partition of a partitioned table. */
   readonly isPartition: boolean
   /** Text that changes with any column, type or key of the table. NOT NULL is left out on purpose (it rotates nothing). */
@@ -39,15 +43,19 @@ export interface Table {
 }
 
 const tableQuery = `
-  select c.oid, n.nspname, c.relname, c.relispartition
+  select c.oid, n.nspname, c.relname, c.relispartition,
+    (select string_agg(p.relid::oid::text, ',' order by p.relid::oid) from pg_partition_tree(c.oid) as p where c.relkind = 'p')
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p') and c.relpersistence <> 't'`
 
 const columnsQuery = `
   select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated = 'v',
-    a.attndims, e.typname, array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1)
+    a.attndims, e.typname, array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1),
+    (t.typname in ('int2', 'int4', 'int8', 'oid', 'bool', 'uuid', 'text', 'varchar') or t.typtype = 'e')
+      and coalesce(l.collisdeterministic, true) and a.attgenerated <> 'v'
   from pg_attribute a
     join pg_type t on t.oid = a.atttypid
+    left join pg_collation l on l.oid = a.attcollation
     left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
     left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
   where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped
@@ -66,7 +74,13 @@ export const findTableByOid = async (sql: Sql, oid: string): Promise<Table | nul
 }
 
 const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
-  const [oid, schema, name, isPartition] = row.map(String) as [string, string, string, string]
+  const [oid, schema, name, isPartition, partitions] = row.map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   const described = (await sql.rows(columnsQuery, [oid])).map(describeColumn)
   const key = described.filter((entry) => entry.keyIndex !== null)
   key.sort((a, b) => Number(a.keyIndex) - Number(b.keyIndex))
@@ -79,6 +93,7 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
     sqlName: `${quoteIdent(schema)}.${quoteIdent(name)}`,
     columns,
     keyColumns,
+    hasKey: key.length > 0,
     isPartition: isPartition === "t",
     signature: JSON.stringify([
       oid,
@@ -86,6 +101,8 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
       name,
       columns.map((c) => [c.name, c.typeOid, c.type]),
       keyColumns,
+      // A partition that comes or goes by ALTER TABLE brings or takes rows no trigger sees.
+      partitions,
     ]),
   }
 }
@@ -103,6 +120,7 @@ const describeColumn = (row: TextRow): { readonly column: Column; readonly keyIn
     elementName,
     keyIndex,
     castType,
+    equalsAsText,
   ] = row
   const typmod = Number(typmodText)
   const isArray = elementName !== null && elementName !== undefined
@@ -120,6 +138,7 @@ const describeColumn = (row: TextRow): { readonly column: Column; readonly keyIn
       typeOid: String(typeOid),
       isNullable: notNull !== "t",
       isVirtual: generated === "t",
+      equalsAsText: equalsAsText === "t",
       header,
     },
     keyIndex: keyIndex === null || keyIndex === undefined ? null : Number(keyIndex),

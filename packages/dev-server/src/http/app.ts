@@ -1,5 +1,6 @@
 /**
- * The HTTP face of a dev-server: routes, secret, methods. Shape requests go to `shapeRoute.ts`, SQL to `sqlRoute.ts`.
+ * The HTTP face of a dev-server: routes, secret, methods. Shape requests go to `shapeRoute.ts`, SQL to `sqlRoute.ts`,
+ * faults to `faultRoute.ts`.
  */
 import { Header, Param } from "@espalier/engine/wire"
 import * as ByteSize from "effect/ByteSize"
@@ -8,6 +9,9 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { Database } from "../db/Database.ts"
 import { DefinitionError } from "../where/WhereError.ts"
+import type { Faults } from "../faults/Faults.ts"
+import { serveFaults } from "./faultRoute.ts"
+import { serveUnderFaults } from "./faulty.ts"
 import { type Query, parseQuery } from "./query.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
@@ -25,6 +29,9 @@ export interface AppOptions extends ShapeRouteOptions {
   /** `/sql` is off without it. */
   readonly sqlToken: string | null
   readonly allowDelete: boolean
+  readonly faults: Faults
+  /** `/faults` is off without it. */
+  readonly faultToken: string | null
 }
 
 type Answer = HttpServerResponse.HttpServerResponse
@@ -47,6 +54,11 @@ export const makeApp = (
         ? respond.notFound(exchange)
         : yield* serveSql(options.db, options.sqlToken, request)
     }
+    if (route === "/faults") {
+      return options.faultToken === null
+        ? respond.notFound(exchange)
+        : yield* serveFaults(options.faults, options.faultToken, parseQuery(search), request)
+    }
     const isRead = request.method === "GET" || request.method === "HEAD"
     if (route === "/" && isRead) return respond.empty(exchange, 200)
     if (route === "/v1/health" && isRead) {
@@ -56,7 +68,14 @@ export const makeApp = (
     }
     if (route !== "/v1/shape") return respond.notFound(exchange)
     // The HTTP server runs handlers uninterruptibly unless told otherwise; a client that goes away must end its wait.
-    return yield* Effect.interruptible(serveShapePath(options, exchange, parseQuery(search), request))
+    const query = parseQuery(search)
+    const serve = serveShapePath(options, exchange, query, request)
+    const { engine, faults } = options
+    const rotate = async (handle: string): Promise<void> => {
+      const shape = engine.find(handle)
+      if (shape !== undefined) await engine.rotate(shape)
+    }
+    return yield* Effect.interruptible(serveUnderFaults({ faults, exchange, query, request, rotate }, serve))
   })
 
 const splitOnce = (text: string, separator: string): readonly [string, string] => {

@@ -51,16 +51,19 @@ export const cacheControl = {
 
 const jsonType = "application/json; charset=utf-8"
 
+/** A JSON text: whole, encoded, or as it is made. */
+export type Body = string | Uint8Array | Stream.Stream<Uint8Array, unknown>
+
 /** An answer with a JSON text body. */
 export const json = (
   exchange: Exchange,
   status: number,
-  body: string,
+  body: Body,
   headers: Record<string, string>,
 ): HttpServerResponse.HttpServerResponse => {
   const isCacheable = exchange.method === "GET" || exchange.method === "HEAD"
   const surrogate = isCacheable && headers[Header.cacheControl] === cacheControl.none
-  return HttpServerResponse.text(body, {
+  const options = {
     status,
     contentType: jsonType,
     headers: {
@@ -69,7 +72,10 @@ export const json = (
       ...(isCacheable ? {} : { [Header.cacheControl]: "no-cache" }),
       ...(surrogate ? { "surrogate-control": "no-store" } : {}),
     },
-  })
+  }
+  if (typeof body === "string") return HttpServerResponse.text(body, options)
+  if (body instanceof Uint8Array) return HttpServerResponse.uint8Array(body, options)
+  return HttpServerResponse.stream(body, options)
 }
 
 const errorHeaders = { [Header.cacheControl]: cacheControl.none }
@@ -97,13 +103,17 @@ export const mustRefetch = (
     ...(handle === null ? {} : { [Header.handle]: handle, [Header.etag]: `"${handle}::"` }),
   })
 
+/** The tags of `if-none-match`, as they are: `*` and weak ones match nothing (protocol reference §14.1). */
+const tagsIn = (header: string | undefined): ReadonlyArray<string | undefined> =>
+  (header ?? "").split(",").map((tag) => tag.trim())
+
 /** 200, or 304 when the client has it already. */
 export const served = (
   exchange: Exchange,
-  body: string,
+  body: Body,
   headers: Record<string, string>,
 ): HttpServerResponse.HttpServerResponse =>
-  exchange.ifNoneMatch !== undefined && exchange.ifNoneMatch === headers[Header.etag]
+  headers[Header.etag] !== undefined && tagsIn(exchange.ifNoneMatch).includes(headers[Header.etag])
     ? notModified(exchange, headers)
     : json(exchange, 200, body, headers)
 

@@ -9,6 +9,8 @@ import type { Definition } from "../shapes/Definition.ts"
 import { compareOffsets, type Offset } from "../shapes/offset.ts"
 import type { Shape } from "../shapes/Shape.ts"
 import type { ShapeEngine } from "../shapes/ShapeEngine.ts"
+import type { Slice } from "../shapes/ShapeLog.ts"
+import { messagesOf } from "../shapes/SnapshotChunks.ts"
 import type { Exchange } from "./respond.ts"
 import type { ShapeRequest } from "./shapeRequest.ts"
 
@@ -59,6 +61,39 @@ export const waitUntil = (
     shape.waiters.add(waiter)
     return Effect.sync(() => shape.waiters.delete(waiter))
   }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
+
+/** Waits until the snapshot is complete, the shape is void, the server stops, or the time of a long poll is over. */
+export const waitForSnapshot = (serving: Serving, isEnough: () => boolean): Effect.Effect<void> => {
+  const { options, shape } = serving
+  const isDone = (): boolean => isEnough() || shape.isVoid || options.isClosing()
+  return Effect.callback<void>((resume) => {
+    if (isDone()) {
+      resume(Effect.void)
+      return
+    }
+    const stop = shape.snapshot.watch(() => {
+      if (isDone()) resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  }).pipe(Effect.timeoutOption(options.longPollTimeoutMillis), Effect.asVoid)
+}
+
+/** The snapshot chunk a request at `offset` asks for; `null` where it asks for the log. */
+export const chunkAfter = ({ shape }: Serving, offset: Offset): number | null => {
+  const next = offset.tx < 0 ? 0 : offset.tx === 0 ? offset.op + 1 : Number.POSITIVE_INFINITY
+  const { closedCount, isComplete } = shape.snapshot
+  return next < closedCount || (next === closedCount && !isComplete) ? next : null
+}
+
+/** What lies behind an offset of a shape with a complete snapshot. */
+export const sliceAfter = async (serving: Serving, offset: Offset): Promise<Slice> => {
+  const { log, snapshot } = serving.shape
+  const chunk = chunkAfter(serving, offset)
+  if (chunk === null) return log.after(offset)
+  const body = await snapshot.body(chunk)
+  const messages = messagesOf(typeof body === "string" ? body : Buffer.from(body).toString())
+  return { messages, offset: { tx: 0, op: chunk }, isEnd: false }
+}
 
 /** Header values are Latin-1; other characters of names go as JSON escapes. */
 export const schemaHeader = (definition: Definition): string =>

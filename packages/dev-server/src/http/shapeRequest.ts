@@ -17,6 +17,8 @@ export interface ShapeRequest {
   readonly isSse: boolean
   readonly cursor: string | null
   readonly definition: DefinitionRequest
+  /** Asked for; nothing is compacted here, but shapes with subqueries refuse it. */
+  readonly wantsCompaction: boolean
   /** Present for requests of a subset. */
   readonly subset: SubsetRequest | null
 }
@@ -28,6 +30,9 @@ export type FieldErrors = Readonly<Record<string, ReadonlyArray<string> | Subset
 export type Reading =
   | { readonly request: ShapeRequest; readonly errors?: never }
   | { readonly errors: FieldErrors; readonly request?: never }
+
+/** Electric's experiment: merging old entries of a log. */
+export const compactionParam = "experimental_compaction"
 
 const scalars = [
   Param.table,
@@ -76,6 +81,7 @@ export const readShapeRequest = (query: Query, rawSubset: RawSubset | null = nul
       isLive,
       isSse,
       cursor: text(Param.cursor),
+      wantsCompaction: text(compactionParam) === "true" || text(compactionParam) === "1",
       subset: subset?.subset ?? null,
       definition: {
         table,
@@ -104,8 +110,13 @@ const readTypeErrors = (query: Query, text: (name: string) => string | null): Fi
   if (log !== null && log !== "full" && log !== "changes_only") errors[Param.log] = ["is invalid"]
   if (errors[Param.offset] === undefined && text(Param.offset) === null)
     errors[Param.offset] = ["can't be blank"]
+  const compaction = query.get(compactionParam)
+  if (compaction !== undefined && !booleans.has(String(compaction))) errors[compactionParam] = ["is invalid"]
   return errors
 }
+
+/** What Electric's parameters take for a boolean; empty counts as absent. */
+const booleans: ReadonlySet<string> = new Set(["", "true", "false", "1", "0"])
 
 const hasBadKey = (params: ReadonlyMap<string, string>): boolean =>
   [...params.keys()].some((key) => key === "" || key.includes("["))

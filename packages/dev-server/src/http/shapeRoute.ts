@@ -11,20 +11,25 @@ import { beforeAll, compareOffsets, formatOffset, type Offset } from "../shapes/
 import { upToDate } from "../shapes/messages.ts"
 import type { Definition } from "../shapes/Definition.ts"
 import type { Shape } from "../shapes/Shape.ts"
-import { etagOf, type Slice, toBody } from "../shapes/ShapeLog.ts"
+import { etagOf, type Slice } from "../shapes/ShapeLog.ts"
+import { toBody } from "../shapes/SnapshotChunks.ts"
 import { SubsetError, type SubsetRequest } from "../shapes/subset.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import * as respond from "./respond.ts"
 import type { Exchange } from "./respond.ts"
+import { growing } from "./growingBody.ts"
 import {
+  chunkAfter,
   isOutOfBounds,
   liveCursor,
   schemaHeader,
   type Serving,
   type ShapeRouteOptions,
+  sliceAfter,
+  waitForSnapshot,
   waitUntil,
 } from "./serving.ts"
-import type { ShapeRequest } from "./shapeRequest.ts"
+import { compactionParam, type ShapeRequest } from "./shapeRequest.ts"
 import { serveEvents } from "./sseRoute.ts"
 
 type Answer = HttpServerResponse.HttpServerResponse
@@ -43,6 +48,10 @@ export const serveShape = (
     const { engine } = options
     yield* attempt(() => engine.settle())
     const definition = yield* attempt(() => engine.resolve(request.definition))
+    if (request.wantsCompaction && definition.normalForm !== null) {
+      const words = "can't be enabled for shapes with subqueries"
+      return respond.invalid(exchange, { [compactionParam]: [words] })
+    }
     const known = request.handle === null ? undefined : engine.find(request.handle)
     if (request.handle !== null && known?.definition.identity !== definition.identity) {
       const right = yield* attempt(() => engine.shapeFor(request.definition))
@@ -51,9 +60,13 @@ export const serveShape = (
     const shape = known ?? (yield* attempt(() => engine.shapeFor(request.definition)))
     shape.lastUsedAt = yield* Clock.currentTimeMillis
     const serving: Serving = { options, exchange, request, shape, schema: schemaHeader(definition) }
+    const offset = request.subset === null && request.offset !== "now" ? request.offset : null
+    const unready = yield* awaitSnapshot(serving, offset)
+    if (unready !== null) return unready
     if (request.subset !== null) return yield* serveSubset(serving, definition, request.subset)
     if (request.offset === "now") return yield* serveNow(serving)
-    if (request.offset.tx < 0) return serveSlice(serving, shape.log.after(beforeAll))
+    const chunk = chunkAfter(serving, request.offset)
+    if (chunk !== null && !request.isSse) return yield* serveChunk(serving, chunk)
     return yield* serveLog(serving, request.offset)
   }).pipe(Effect.catch((error) => failed(exchange, error)))
 
@@ -71,6 +84,37 @@ const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
     Effect.as(respond.failure(exchange, 500, { error: "Internal server error" })),
   )
 }
+
+/**
+ * Waits while the part behind `offset` (`null`: the whole shape) is still being read from the table. Answers only where it
+ * cannot be served.
+ */
+const awaitSnapshot = Effect.fnUntraced(function* (serving: Serving, offset: Offset | null) {
+  const { exchange, options, request, shape } = serving
+  const isReady = (): boolean =>
+    shape.snapshot.isComplete || (offset !== null && !request.isSse && chunkAfter(serving, offset) !== null)
+  yield* waitForSnapshot(serving, isReady)
+  if (shape.isVoid) return respond.mustRefetch(exchange, null)
+  if (isReady()) return null
+  if (options.isClosing()) return closing(exchange)
+  const message = "The snapshot of this shape is still being made"
+  return respond.failure(
+    exchange,
+    503,
+    { message },
+    { [Header.retryAfter]: "1", [Header.internalKnownError]: "true" },
+  )
+})
+
+/** Serves a chunk of the snapshot: whole when it is closed, as it grows while it is being made. */
+const serveChunk = Effect.fnUntraced(function* (serving: Serving, chunk: number) {
+  const { options, request, shape } = serving
+  const { snapshot } = shape
+  const isClosed = chunk < snapshot.closedCount
+  const body = isClosed ? yield* attempt(() => snapshot.body(chunk)) : growing(serving, snapshot.open)
+  const headers = yield* liveCursor(options, request)
+  return serveBody(serving, body, { offset: { tx: 0, op: chunk }, isEnd: false, hasData: true }, headers)
+})
 
 const serveLog = Effect.fnUntraced(function* (serving: Serving, offset: Offset) {
   const { options, exchange, request, shape } = serving
@@ -115,7 +159,11 @@ const serveSubset = Effect.fnUntraced(function* (
 ) {
   const answer = yield* attempt(() => options.engine.readSubset(shape, definition, subset))
   if (answer === null) return respond.mustRefetch(exchange, null)
-  const offset = request.offset === "now" ? shape.log.end : shape.log.after(request.offset).offset
+  const after = request.offset
+  const offset =
+    after === "now"
+      ? shape.log.end
+      : (yield* attempt(() => sliceAfter({ options, exchange, request, shape, schema }, after))).offset
   const metadata = { ...answer.visibility, snapshot_mark: answer.mark, database_lsn: String(answer.lsn) }
   return respond.json(exchange, 200, JSON.stringify({ metadata, data: answer.rows }), {
     ...shapeHeaders(shape, offset),
@@ -148,22 +196,42 @@ const serveSlice = (
   cursor: string | null = null,
   unique?: string,
 ): Answer => {
-  const { options, exchange, request, shape, schema } = serving
+  const messages = slice.isEnd
+    ? [...slice.messages, upToDate(serving.options.engine.lastLsn)]
+    : slice.messages
+  const { offset, isEnd } = slice
+  return serveBody(
+    serving,
+    toBody(messages),
+    { offset, isEnd, hasData: unique === undefined },
+    cursor,
+    unique,
+  )
+}
+
+/** Where a body ends. */
+interface BodyEnd {
+  readonly offset: Offset
+  readonly isEnd: boolean
+  readonly hasData: boolean
+}
+
+const serveBody = (
+  { exchange, request, shape, schema }: Serving,
+  body: respond.Body,
+  { offset, isEnd, hasData }: BodyEnd,
+  cursor: string | null,
+  unique?: string,
+): Answer => {
   const requested = request.offset === "now" || request.offset.tx < 0 ? beforeAll : request.offset
-  const isStart = requested.tx < 0
-  const messages = slice.isEnd ? [...slice.messages, upToDate(options.engine.lastLsn)] : slice.messages
-  const cache = isStart
-    ? respond.cacheControl.start
-    : request.isLive
-      ? respond.cacheControl.live
-      : respond.cacheControl.catchUp
-  return respond.served(exchange, toBody(messages), {
-    ...shapeHeaders(shape, slice.offset),
-    [Header.cacheControl]: cache,
-    [Header.etag]: etagOf(shape.handle, requested, slice.offset, unique),
-    [Header.hasData]: unique === undefined ? "true" : "false",
+  const cache = requested.tx < 0 ? "start" : request.isLive ? "live" : "catchUp"
+  return respond.served(exchange, body, {
+    ...shapeHeaders(shape, offset),
+    [Header.cacheControl]: respond.cacheControl[cache],
+    [Header.etag]: etagOf(shape.handle, requested, offset, unique),
+    [Header.hasData]: String(hasData),
     ...(request.isLive ? {} : { [Header.schema]: schema }),
-    ...(slice.isEnd ? { [Header.upToDate]: "" } : {}),
+    ...(isEnd ? { [Header.upToDate]: "" } : {}),
     ...(cursor === null ? {} : { [Header.cursor]: cursor }),
   })
 }

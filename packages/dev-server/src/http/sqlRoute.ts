@@ -2,14 +2,12 @@
  * `POST /sql`: ordinary SQL for the page server of a development setup, because a database inside this process has no
  * wire protocol. Off unless a token is given; loopback `Host` only, no CORS, one transaction per request. Never for production.
  */
-import { timingSafeEqual } from "node:crypto"
+import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { type Database, SqlFailure, type StatementResult, type Text } from "../db/Database.ts"
-
-/** Header that carries the token. */
-export const tokenHeader = "x-espalier-dev"
+import { answer, refusal, refused } from "./guard.ts"
 
 interface Statement {
   readonly sql: string
@@ -18,23 +16,8 @@ interface Statement {
 
 type Answer = HttpServerResponse.HttpServerResponse
 
-const answer = (status: number, body: unknown): Answer =>
-  HttpServerResponse.text(JSON.stringify(body), {
-    status,
-    contentType: "application/json; charset=utf-8",
-    headers: { "cache-control": "no-store" },
-  })
-
-const refused = (status: number, code: string, message: string): Answer => answer(status, { code, message })
-
-/** Whether a `Host` header names this machine; guards against a foreign page that resolves to it. */
-export const isLoopbackHost = (host: string | undefined): boolean =>
-  host !== undefined && /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/iu.test(host)
-
-const isToken = (given: string | undefined, token: string): boolean => {
-  const [a, b] = [Buffer.from(given ?? ""), Buffer.from(token)]
-  return a.length === b.length && timingSafeEqual(a, b)
-}
+/** Bytes a body may have. */
+const maxBody = ByteSize.megabytes(64)
 
 /** Answers `POST /sql`. */
 export const serveSql = (
@@ -43,14 +26,11 @@ export const serveSql = (
   request: HttpServerRequest.HttpServerRequest,
 ): Effect.Effect<Answer> =>
   Effect.gen(function* () {
-    if (!isLoopbackHost(request.headers["host"]))
-      return refused(403, "forbidden_host", "Only for this machine")
-    if (!isToken(request.headers[tokenHeader], token)) {
-      return refused(401, "unauthorized", `Header ${tokenHeader} is missing or wrong`)
-    }
-    if (request.method !== "POST") return refused(405, "method_not_allowed", "Use POST")
+    const closed = refusal(request, token, ["POST"])
+    if (closed !== null) return closed
     const body = yield* request.text.pipe(
       Effect.map(readStatements),
+      Effect.provideService(HttpServerRequest.MaxBodySize, maxBody),
       Effect.catch(() => Effect.succeed(null)),
     )
     if (body === null) {

@@ -13,7 +13,7 @@ import { upToDate } from "../shapes/messages.ts"
 import { compareOffsets, formatOffset, type Offset } from "../shapes/offset.ts"
 import { etagOf } from "../shapes/ShapeLog.ts"
 import * as respond from "./respond.ts"
-import { liveCursor, type Serving, waitUntil } from "./serving.ts"
+import { liveCursor, type Serving, sliceAfter, waitUntil } from "./serving.ts"
 
 /** Where a stream stands. */
 interface Position {
@@ -33,7 +33,7 @@ export const serveEvents = Effect.fnUntraced(function* (serving: Serving, offset
   const { options, exchange, request, shape } = serving
   yield* Effect.promise(() => options.engine.openStream(shape))
   const endsAt = (yield* Clock.currentTimeMillis) + options.sseTimeoutMillis
-  const slice = shape.log.after(offset)
+  const slice = yield* Effect.promise(() => sliceAfter(serving, offset))
   const body = Stream.unfold<Position, string, never, never>({ offset, isOpen: false }, (position) =>
     next(serving, position, endsAt),
   )
@@ -55,15 +55,14 @@ export const serveEvents = Effect.fnUntraced(function* (serving: Serving, offset
 
 const next = Effect.fnUntraced(function* (serving: Serving, position: Position, endsAt: number) {
   const { options, shape } = serving
-  const { offset, isOpen } = position
+  const { isOpen } = position
   if (shape.isVoid || options.isClosing()) return undefined
-  const slice = shape.log.after(offset)
+  const slice = yield* Effect.promise(() => sliceAfter(serving, position.offset))
+  // Behind the last chunk of a snapshot (`0_n`) the log begins at its end; waiting at `0_n` itself would never wait.
+  const { offset } = slice
   if (slice.messages.length > 0) {
     const messages = slice.isEnd ? [...slice.messages, upToDate(shape.log.base.tx)] : slice.messages
-    return [
-      messages.map((json) => `data: ${json}\n\n`).join(""),
-      { offset: slice.offset, isOpen: true },
-    ] as const
+    return [messages.map((json) => `data: ${json}\n\n`).join(""), { offset, isOpen: true }] as const
   }
   if (!isOpen) return [opening, { offset, isOpen: true }] as const
   const left = endsAt - (yield* Clock.currentTimeMillis)

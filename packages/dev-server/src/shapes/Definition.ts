@@ -10,6 +10,7 @@ import { type Column, findTable, type Table } from "../db/catalog.ts"
 import { parseIdentifier, splitOutsideQuotes } from "../db/identifier.ts"
 import { analyse } from "../where/analyse.ts"
 import type { NormalForm } from "../where/conditions.ts"
+import type { Equality } from "../where/equality.ts"
 import { missingTable } from "../where/subquery.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 
@@ -32,6 +33,10 @@ export interface Definition {
   readonly where: string | null
   /** Present exactly when the condition holds subqueries. */
   readonly normalForm: NormalForm | null
+  /** Equalities with constants that every row of the shape fulfils. */
+  readonly equalities: ReadonlyArray<Equality>
+  /** The rest of the condition; `null` for nothing. Of conditions without subqueries. */
+  readonly residual: string | null
   /** Selected columns, in table order. */
   readonly columns: ReadonlyArray<Column>
   /** Columns a subset's condition and order may name. */
@@ -68,12 +73,6 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const { schema, name } = parseTableName(request.table)
   const table = await findTable(sql, schema, name)
   if (table === null || table.columns.length === 0) throw missingTable(schema, name)
-  if (table.isPartition) {
-    throw new DefinitionError(
-      "table",
-      "is a partition; the development server serves partitioned tables by their root only",
-    )
-  }
   const list = request.queryable ?? null
   const queryable = list === null ? table.columns : selectColumns(table, list, Param.queryableColumns)
   const columns =
@@ -93,6 +92,8 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
     table,
     where: analysis?.sql ?? null,
     normalForm: analysis?.normalForm ?? null,
+    equalities: analysis?.equalities ?? [],
+    residual: analysis?.residual ?? null,
     columns,
     queryable,
     hasAllColumns,

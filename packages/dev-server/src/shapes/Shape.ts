@@ -7,6 +7,7 @@ import { canonicalSql } from "../where/subquery.ts"
 import { quoteIdent } from "../db/identifier.ts"
 import { truth } from "./evaluate.ts"
 import type { ShapeLog } from "./ShapeLog.ts"
+import type { SnapshotChunks } from "./SnapshotChunks.ts"
 import type { ValueSet } from "./ValueSet.ts"
 
 /** Inner values by the SQL that selects them. */
@@ -17,8 +18,14 @@ export interface Shape {
   readonly handle: string
   readonly request: DefinitionRequest
   readonly definition: Definition
+  readonly snapshot: SnapshotChunks
   readonly log: ShapeLog
   sets: ValueSets
+  /**
+   * While the snapshot is being made: SQL that is true of rows it holds already. Changes of other rows are not told, because
+   * the snapshot will show them. `null` once the snapshot is complete.
+   */
+  readTo: string | null
   /** Called once when there is more to read or the shape is void. */
   readonly waiters: Set<() => void>
   /** True once a request has asked for an event stream. */
@@ -36,9 +43,9 @@ export const wake = (shape: Shape): void => {
   for (const waiter of waiters) waiter()
 }
 
-/** The expressions Postgres evaluates per row for a shape. */
+/** The expressions Postgres evaluates per row for the literals of a condition with subqueries; none for other conditions. */
 export interface RowExpressions {
-  /** By position: the truth of a plain literal; `null` for a subquery. A shape without subqueries has one or none. */
+  /** By position: the truth of a plain literal; `null` for a subquery. */
   readonly truths: ReadonlyArray<string | null>
   /** By position: canonical values of the left side of a subquery; `null` for a plain literal. */
   readonly left: ReadonlyArray<ReadonlyArray<string> | null>
@@ -46,9 +53,7 @@ export interface RowExpressions {
 
 export const rowExpressions = (definition: Definition): RowExpressions => {
   const form = definition.normalForm
-  if (form === null) {
-    return { truths: definition.where === null ? [] : [truth(definition.where)], left: [] }
-  }
+  if (form === null) return { truths: [], left: [] }
   return {
     truths: form.literals.map((literal) => (literal.kind === "plain" ? truth(literal.sql) : null)),
     left: form.literals.map((literal) =>
@@ -64,6 +69,16 @@ export const flatExpressions = (expressions: RowExpressions): ReadonlyArray<stri
   ...expressions.truths.filter((sql) => sql !== null),
   ...expressions.left.flatMap((columns) => columns ?? []),
 ]
+
+/** What must be `t` of a row beside its equalities for a shape without subqueries to hold it. */
+export const plainConditions = (shape: Shape): ReadonlyArray<string> =>
+  [shape.definition.residual, shape.readTo].filter((sql) => sql !== null).map(truth)
+
+/** What Postgres evaluates over the changed rows of a shape. */
+export const expressionsToTell = (shape: Shape): ReadonlyArray<string> =>
+  shape.definition.normalForm === null
+    ? plainConditions(shape)
+    : flatExpressions(rowExpressions(shape.definition))
 
 /** Tables whose changes concern a shape's inner values. */
 export const dependenciesOf = (definition: Definition): ReadonlySet<string> =>

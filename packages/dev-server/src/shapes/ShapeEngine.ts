@@ -2,35 +2,23 @@
  * The registry of shapes and the loop that keeps them told. Every change of its memory happens in a job of one serial queue,
  * after the job's transaction has committed. It knows nothing of HTTP; routes ask it for shapes and wait on them.
  */
-import type { Capture } from "../capture/Capture.ts"
-import type { Database } from "../db/Database.ts"
-import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
-import type { Clock } from "./Clock.ts"
+import { setImmediate } from "node:timers/promises"
+import type { StoredShape } from "../store/ShapeStore.ts"
+import type { EngineOptions } from "./EngineOptions.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
+import { type Background, make as makeBackground } from "./Background.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import { type Shape, wake } from "./Shape.ts"
+import { type Shape, type ValueSets, wake } from "./Shape.ts"
 import { ShapeLog } from "./ShapeLog.ts"
-import { redefineAll, takeSnapshot } from "./snapshot.ts"
+import { ShapeRegistry } from "./ShapeRegistry.ts"
+import { SnapshotChunks } from "./SnapshotChunks.ts"
+import { SnapshotFiles } from "./SnapshotFiles.ts"
+import { pagesOf } from "./pages.ts"
+import { createRound } from "./create.ts"
+import { redefineAll } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
-
-/** What an engine is made of. */
-export interface EngineOptions {
-  readonly db: Database
-  readonly capture: Capture
-  readonly store: ShapeStore
-  readonly clock: Clock
-  /** Milliseconds since 1970. */
-  readonly now: () => number
-  /** Bytes of JSON that close a chunk. */
-  readonly chunkBytes: number
-  /** Bytes of log beyond which a shape is rotated. */
-  readonly maxLogBytes: number
-  /** Shapes kept at most; the least recently used one without waiters goes first. */
-  readonly maxShapes: number
-  /** Called when a round fails for a reason that is nobody's request. */
-  readonly onFailure: (error: unknown) => void
-}
+import { upTo } from "./keys.ts"
 
 /** Definitions remembered by request text. */
 const maxCachedDefinitions = 5_000
@@ -43,12 +31,13 @@ export class ShapeEngine {
   readonly #options: EngineOptions
   readonly #queue = makeQueue()
   readonly #context: DrainContext
-  readonly #byHandle = new Map<string, Shape>()
-  readonly #byIdentity = new Map<string, Shape>()
+  readonly #files: SnapshotFiles
+  readonly #registry = new ShapeRegistry()
   readonly #definitions = new Map<string, Definition>()
   #lastLsn: number
   #isDirty = false
   #taken = 0
+  readonly #background: Background
   #settling: Promise<void> | null = null
   #isClosed = false
   #unlisten: (() => Promise<void>) | null = null
@@ -56,6 +45,8 @@ export class ShapeEngine {
   private constructor(options: EngineOptions) {
     this.#options = options
     this.#context = options
+    this.#files = new SnapshotFiles(options.snapshotFolder)
+    this.#background = makeBackground(options.onFailure)
     this.#lastLsn = options.clock.last()
   }
 
@@ -78,7 +69,7 @@ export class ShapeEngine {
     return engine
   }
 
-  /** LSN of the newest transaction the shapes have been told of. */
+  /** LSN of the newest transaction all shapes have been told of. */
   get lastLsn(): number {
     return this.#lastLsn
   }
@@ -98,13 +89,13 @@ export class ShapeEngine {
   }
 
   get shapeCount(): number {
-    return this.#byHandle.size
+    return this.#registry.size
   }
 
   /** Requests waiting over all shapes. */
   get waiterCount(): number {
     let count = 0
-    for (const shape of this.#byHandle.values()) count += shape.waiters.size
+    for (const shape of this.#registry.values()) count += shape.waiters.size
     return count
   }
 
@@ -120,7 +111,7 @@ export class ShapeEngine {
 
   /** The shape of a handle in service. */
   find(handle: string): Shape | undefined {
-    return this.#byHandle.get(handle)
+    return this.#registry.find(handle)
   }
 
   /** Analyses a request; remembers the outcome until a table changes. @throws DefinitionError */
@@ -136,7 +127,7 @@ export class ShapeEngine {
 
   /** The shape in service for a definition, if there is one. */
   existing(definition: Definition): Shape | undefined {
-    return this.#byIdentity.get(definition.identity)
+    return this.#registry.withIdentity(definition.identity)
   }
 
   /** The shape of a request, created when there is none. @throws DefinitionError */
@@ -148,7 +139,7 @@ export class ShapeEngine {
   /** Reads a subset of a shape as {@link subsetRound} does; `null` where the shape turned out to be void. @throws SubsetError */
   readSubset(shape: Shape, definition: Definition, request: SubsetRequest): Promise<SubsetAnswer | null> {
     return this.#queue.run(async () => {
-      const round = { shapes: [...this.#byHandle.values()], shape, definition, request }
+      const round = { registry: this.#registry, shape, definition, request }
       const { drained, subset, error } = await this.#options.db.transaction((sql) =>
         subsetRound(sql, this.#context, round),
       )
@@ -170,7 +161,7 @@ export class ShapeEngine {
   /** Ends the loop and lets every waiter go. */
   stop(): void {
     this.#isClosed = true
-    for (const shape of this.#byHandle.values()) wake(shape)
+    for (const shape of this.#registry.values()) wake(shape)
   }
 
   /** Stops and waits for what is under way. `remove` takes everything of ours out of the database. */
@@ -179,6 +170,8 @@ export class ShapeEngine {
     await this.#unlisten?.()
     this.#unlisten = null
     await this.#queue.run(() => Promise.resolve())
+    await this.#background.settled()
+    await this.#files.close()
     if (remove) await this.#options.db.transaction((sql) => this.#options.capture.remove(sql))
   }
 
@@ -190,9 +183,8 @@ export class ShapeEngine {
   #round(): Promise<void> {
     return this.#queue.run(async () => {
       this.#isDirty = false
-      const shapes = [...this.#byHandle.values()]
       try {
-        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#context, shapes)))
+        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#context, this.#registry)))
         await this.#tidy()
       } catch (error) {
         this.#isDirty = true
@@ -205,6 +197,7 @@ export class ShapeEngine {
     if (this.#taken < takenPerTidy || this.#isClosed) return
     this.#taken = 0
     await this.#options.capture.tidy()
+    await this.#evict()
   }
 
   #apply(drained: Drained): void {
@@ -222,78 +215,86 @@ export class ShapeEngine {
   }
 
   #void(shape: Shape): void {
+    if (shape.isVoid) return
     shape.isVoid = true
-    this.#byHandle.delete(shape.handle)
-    if (this.#byIdentity.get(shape.definition.identity) === shape)
-      this.#byIdentity.delete(shape.definition.identity)
+    this.#registry.remove(shape)
     wake(shape)
+    this.#background.add(() => shape.snapshot.discard())
   }
 
-  #register(stored: StoredShape, definition: Definition): Shape {
-    const log = new ShapeLog(stored.snapshot, this.#options.chunkBytes)
-    log.append(stored.entries)
+  #register(
+    begun: { readonly handle: string; readonly snapshot: SnapshotChunks; readonly sets: ValueSets },
+    request: DefinitionRequest,
+    definition: Definition,
+  ): Shape {
     const shape: Shape = {
-      handle: stored.handle,
-      request: stored.request,
+      ...begun,
+      request,
       definition,
-      log,
-      sets: stored.sets,
+      log: new ShapeLog(this.#options.chunkBytes),
+      readTo: begun.snapshot.isComplete ? null : upTo(definition, null),
       waiters: new Set(),
       hasStreams: false,
       isVoid: false,
       lastUsedAt: this.#options.now(),
     }
-    this.#byHandle.set(shape.handle, shape)
-    this.#byIdentity.set(definition.identity, shape)
+    this.#registry.add(shape)
     return shape
   }
 
   async #create(request: DefinitionRequest): Promise<Shape> {
-    const shapes = [...this.#byHandle.values()]
-    const { drained, stored, definition } = await this.#options.db.transaction(async (sql) => {
-      const fresh = await define(sql, request)
-      for (const table of [fresh.table, ...fresh.innerTables]) await this.#options.capture.track(sql, table)
-      const outcome = await drain(sql, this.#context, shapes)
-      const isThere = shapes.some(
-        (shape) => shape.definition.identity === fresh.identity && !outcome.voided.includes(shape),
-      )
-      const shape = isThere ? null : await takeSnapshot(sql, this.#options, request, fresh)
-      if (shape !== null) await this.#options.store.add(sql, shape)
-      await this.#options.store.setLastNumber(sql, this.#options.clock.last())
-      return { drained: outcome, stored: shape, definition: fresh }
-    })
+    const context = { ...this.#options, files: this.#files }
+    const { drained, begun, definition } = await this.#options.db.transaction((sql) =>
+      createRound(sql, context, this.#registry, request),
+    )
     this.#apply(drained)
     const known = this.existing(definition)
-    if (known !== undefined || stored === null) return known ?? this.#create(request)
-    const shape = this.#register(stored, definition)
+    if (known !== undefined || begun === null) return known ?? this.#create(request)
+    const shape = this.#register(begun, request, definition)
+    if (begun.isPaged) this.#background.add(() => this.#build(shape, begun.closing))
     await this.#evict()
     return shape
   }
 
+  /** Reads the pages of a snapshot, one job each, so that everything else goes on between them. */
+  async #build(shape: Shape, closing: string): Promise<void> {
+    const next = pagesOf(this.#options, this.#registry, shape, closing, (drained) => this.#apply(drained))
+    try {
+      while (!shape.isVoid && shape.readTo !== null && !this.#isClosed) {
+        await this.#queue.run(next)
+        // PGlite works on this thread without a pause: answers under way must get their turn.
+        await setImmediate()
+      }
+    } catch (error) {
+      // Whoever reads the snapshot is told to begin again, and the next snapshot names the error if it stays.
+      this.#void(shape)
+      this.#options.onFailure(error)
+    }
+  }
+
   /** Takes up shapes whose definition still means the same; the others' handles are void. */
   async #takeUp(stored: ReadonlyArray<StoredShape>): Promise<void> {
-    await this.#options.db.transaction(async (sql) => {
-      const { current, gone } = await redefineAll(sql, stored)
-      await this.#options.store.drop(sql, gone)
-      for (const [shape, definition] of current) {
+    const { chunkBytes, clock, db, store } = this.#options
+    await db.transaction(async (sql) => {
+      const { current, gone } = await redefineAll(sql, stored, this.#files)
+      await store.drop(sql, gone)
+      for (const [{ handle, snapshot, sets, request, entries }, definition] of current) {
+        const restored = SnapshotChunks.restore(snapshot, chunkBytes, this.#files.of(handle))
+        const shape = this.#register({ handle, snapshot: restored, sets }, request, definition)
+        shape.log.append(entries)
         // Behind every marker that clients of the last life may come back with.
-        this.#register(shape, definition).log.marker = this.#options.clock.next()
+        shape.log.marker = clock.next()
       }
     })
+    await this.#files.retain(new Set([...this.#registry.values()].map((shape) => shape.handle)))
   }
 
   async #evict(): Promise<void> {
-    const excess = this.#byHandle.size - this.#options.maxShapes
-    if (excess <= 0) return
-    const idle = [...this.#byHandle.values()].filter((shape) => shape.waiters.size === 0)
-    idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)
-    const leaving = idle.slice(0, excess)
-    await this.#options.db.transaction((sql) =>
-      this.#options.store.drop(
-        sql,
-        leaving.map((shape) => shape.handle),
-      ),
-    )
+    const { db, maxMemoryBytes, maxShapes, store } = this.#options
+    const leaving = this.#registry.excess(maxShapes, maxMemoryBytes)
+    if (leaving.length === 0) return
+    const handles = leaving.map((shape) => shape.handle)
+    await db.transaction((sql) => store.drop(sql, handles))
     for (const shape of leaving) this.#void(shape)
   }
 }

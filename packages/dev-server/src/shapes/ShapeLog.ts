@@ -1,6 +1,6 @@
 /**
- * What a shape has told: its snapshot in chunks, then its log of messages, each with an offset. Append only; answers "what
- * comes after this offset, up to the next chunk end". Bodies are kept as the JSON that goes over the wire. No I/O.
+ * What a shape has told behind its snapshot: messages, each with an offset. Append only; answers "what comes after this
+ * offset, up to the next chunk end". Messages are kept as the JSON that goes over the wire. No I/O.
  */
 import { compareOffsets, formatOffset, type Offset, snapshotEnd } from "./offset.ts"
 
@@ -22,7 +22,6 @@ export interface Slice {
 
 /** The told part of one shape. */
 export class ShapeLog {
-  readonly snapshot: ReadonlyArray<ReadonlyArray<string>>
   readonly #chunkBytes: number
   readonly #entries: Array<Entry> = []
   /** Index behind the last entry of each full chunk. */
@@ -30,9 +29,13 @@ export class ShapeLog {
   #openBytes = 0
   #bytes = 0
 
-  constructor(snapshot: ReadonlyArray<ReadonlyArray<string>>, chunkBytes: number) {
-    this.snapshot = snapshot
+  constructor(chunkBytes: number) {
     this.#chunkBytes = chunkBytes
+  }
+
+  /** All of it, for a store. */
+  get entries(): ReadonlyArray<Entry> {
+    return this.#entries
   }
 
   /** Bytes of all log entries, for the limit that rotates a shape. */
@@ -68,10 +71,8 @@ export class ShapeLog {
     }
   }
 
-  /** What an answer to a request at `offset` holds. */
+  /** What an answer to a request at `offset`, at or behind the end of the snapshot, holds. */
   after(offset: Offset): Slice {
-    if (offset.tx < 0) return this.#chunk(0)
-    if (offset.tx === 0 && offset.op + 1 < this.snapshot.length) return this.#chunk(offset.op + 1)
     const from = this.#firstAfter(offset)
     const to = this.#chunkEnds.find((end) => end > from) ?? this.#entries.length
     const entries = this.#entries.slice(from, to)
@@ -80,10 +81,6 @@ export class ShapeLog {
       offset: entries.at(-1)?.offset ?? (offset.tx === 0 ? snapshotEnd : offset),
       isEnd: to === this.#entries.length,
     }
-  }
-
-  #chunk(index: number): Slice {
-    return { messages: this.snapshot[index] ?? [], offset: { tx: 0, op: index }, isEnd: false }
   }
 
   #firstAfter(offset: Offset): number {
@@ -98,31 +95,6 @@ export class ShapeLog {
     return low
   }
 }
-
-/** Cuts a snapshot into chunks: the row that reaches the threshold closes its chunk (protocol reference §3.5). */
-export const cutSnapshot = (
-  rows: Iterable<string>,
-  closing: string,
-  chunkBytes: number,
-): Array<Array<string>> => {
-  const chunks: Array<Array<string>> = []
-  let chunk: Array<string> = []
-  let bytes = 0
-  for (const row of rows) {
-    chunk.push(row)
-    bytes += Buffer.byteLength(row)
-    if (bytes < chunkBytes) continue
-    chunks.push(chunk)
-    chunk = []
-    bytes = 0
-  }
-  chunk.push(closing)
-  chunks.push(chunk)
-  return chunks
-}
-
-/** The body of an answer. */
-export const toBody = (messages: ReadonlyArray<string>): string => `[${messages.join(",\n")}]`
 
 /** The `etag` of an answer. */
 export const etagOf = (

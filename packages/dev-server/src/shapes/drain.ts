@@ -11,14 +11,9 @@ import type { ShapeStore } from "../store/ShapeStore.ts"
 import type { Clock } from "./Clock.ts"
 import { evaluate, type Evaluation } from "./evaluate.ts"
 import { readValues } from "./read.ts"
-import {
-  dependenciesOf,
-  flatExpressions,
-  rowExpressions,
-  type Shape,
-  valueSelections,
-  type ValueSets,
-} from "./Shape.ts"
+import { Rows } from "./Rows.ts"
+import { dependenciesOf, expressionsToTell, type Shape, valueSelections, type ValueSets } from "./Shape.ts"
+import { type ShapeRegistry, touchedBy } from "./ShapeRegistry.ts"
 import { tellPlain, tellSubqueries, type Told, type TellTransaction } from "./tell.ts"
 import type { ValueSet } from "./ValueSet.ts"
 
@@ -43,34 +38,28 @@ export interface DrainContext {
 }
 
 /** Takes and tells. Runs inside the caller's transaction. */
-export const drain = async (
-  sql: Sql,
-  context: DrainContext,
-  shapes: ReadonlyArray<Shape>,
-): Promise<Drained> => {
+export const drain = async (sql: Sql, context: DrainContext, registry: ShapeRegistry): Promise<Drained> => {
   await sql.exec(outputSettingsScript)
   const captured = await context.capture.take(sql)
   const transactions = captured.transactions.map((transaction) => ({
     ...transaction,
     lsn: context.clock.next(),
   }))
-  const voided = new Set<Shape>(captured.schemaChanged ? await outdated(sql, shapes) : [])
-  const emptied = new Set(transactions.flatMap((transaction) => transaction.truncated))
-  for (const shape of shapes) if (emptied.has(shape.definition.table.oid)) voided.add(shape)
-  const touched = new Set(
-    transactions.flatMap((transaction) => [
-      ...transaction.changes.map((change) => change.relation),
-      ...transaction.truncated,
-    ]),
-  )
-  const concerned = shapes.filter((shape) => !voided.has(shape) && isConcerned(shape, touched))
-  const told = await tellAll(sql, concerned, transactions, touched, voided)
+  const voided = new Set<Shape>(captured.schemaChanged ? await outdated(sql, registry.values()) : [])
+  for (const transaction of transactions) {
+    for (const relation of transaction.truncated) {
+      for (const shape of registry.over(relation)) voided.add(shape)
+    }
+  }
+  const told = await tellAll(sql, registry, transactions, voided)
   for (const { shape, told: outcome } of told) {
     const bytes = outcome.entries.reduce((sum, entry) => sum + Buffer.byteLength(entry.json), shape.log.bytes)
     if (bytes > context.maxLogBytes) voided.add(shape)
   }
   const kept = told.filter(({ shape }) => !voided.has(shape))
   for (const { shape, told: outcome } of kept) {
+    // A shape whose snapshot is still being made is not stored yet.
+    if (shape.readTo !== null) continue
     if (outcome.entries.length > 0) await context.store.append(sql, shape.handle, outcome.entries)
     if (outcome.sets !== shape.sets) await context.store.setValues(sql, shape.handle, outcome.sets)
   }
@@ -88,14 +77,8 @@ export const drain = async (
   }
 }
 
-const isConcerned = (shape: Shape, touched: ReadonlySet<string>): boolean => {
-  if (touched.has(shape.definition.table.oid)) return true
-  for (const relation of dependenciesOf(shape.definition)) if (touched.has(relation)) return true
-  return false
-}
-
 /** Shapes over tables that are no longer what they were. */
-export const outdated = async (sql: Sql, shapes: ReadonlyArray<Shape>): Promise<ReadonlyArray<Shape>> => {
+export const outdated = async (sql: Sql, shapes: Iterable<Shape>): Promise<ReadonlyArray<Shape>> => {
   const known = new Map<string, boolean>()
   const isCurrent = async (table: Table): Promise<boolean> => {
     const cached = known.get(table.oid)
@@ -117,52 +100,59 @@ export const outdated = async (sql: Sql, shapes: ReadonlyArray<Shape>): Promise<
 
 const tellAll = async (
   sql: Sql,
-  shapes: ReadonlyArray<Shape>,
+  registry: ShapeRegistry,
   transactions: ReadonlyArray<TellTransaction>,
-  touched: ReadonlySet<string>,
   voided: Set<Shape>,
 ): Promise<ReadonlyArray<{ readonly shape: Shape; readonly told: Told }>> => {
-  const evaluations = await evaluateAll(sql, shapes, transactions)
+  const rows = new Rows()
+  const concerned = new Map(
+    [...registry.concerned(transactions, rows)].filter(([shape]) => !voided.has(shape)),
+  )
+  const evaluations = await evaluateAll(sql, concerned)
+  const touched = touchedBy(transactions)
   const values = new Map<string, ValueSet>()
   const out: Array<{ readonly shape: Shape; readonly told: Told }> = []
-  for (const shape of shapes) {
+  for (const [shape, changes] of concerned) {
     const evaluation = evaluations.get(shape.definition.table.oid) ?? nothing
-    if (flatExpressions(rowExpressions(shape.definition)).some((sqlText) => evaluation.failed.has(sqlText))) {
+    if (expressionsToTell(shape).some((sqlText) => evaluation.failed.has(sqlText))) {
       voided.add(shape)
       continue
     }
+    const known = { evaluation, rows }
     if (shape.definition.normalForm === null) {
-      out.push({ shape, told: tellPlain(shape, transactions, evaluation) })
+      out.push({ shape, told: tellPlain(shape, changes, known) })
       continue
     }
     const sets = await currentSets(sql, shape, touched, values)
-    out.push({ shape, told: await tellSubqueries(sql, shape, transactions, evaluation, sets) })
+    out.push({ shape, told: await tellSubqueries(sql, shape, changes, known, sets) })
   }
   return out
 }
 
 const nothing: Evaluation = { value: () => null, failed: new Set() }
 
+/** Evaluates, table by table, what the concerned shapes ask of the rows that concern them. */
 const evaluateAll = async (
   sql: Sql,
-  shapes: ReadonlyArray<Shape>,
-  transactions: ReadonlyArray<TellTransaction>,
+  concerned: ReadonlyMap<Shape, ReadonlyArray<TellTransaction>>,
 ): Promise<ReadonlyMap<string, Evaluation>> => {
-  const rows = new Map<string, Set<string>>()
-  for (const { relation, oldRow, newRow } of transactions.flatMap((transaction) => transaction.changes)) {
-    const literals = rows.get(relation) ?? new Set<string>()
-    rows.set(relation, literals)
-    if (oldRow !== null) literals.add(oldRow)
-    if (newRow !== null) literals.add(newRow)
-  }
-  const byTable = Map.groupBy(shapes, (shape) => shape.definition.table.oid)
   const evaluations = new Map<string, Evaluation>()
-  for (const [oid, group] of byTable) {
+  for (const [oid, group] of Map.groupBy(concerned, ([shape]) => shape.definition.table.oid)) {
     const [first] = group
-    const literals = rows.get(oid)
-    if (first === undefined || literals === undefined) continue
-    const expressions = group.flatMap((shape) => flatExpressions(rowExpressions(shape.definition)))
-    evaluations.set(oid, await evaluate(sql, first.definition.table, literals, expressions))
+    const expressions = new Set<string>()
+    const literals = new Set<string>()
+    for (const [shape, transactions] of group) {
+      const wanted = expressionsToTell(shape)
+      if (wanted.length === 0) continue
+      for (const expression of wanted) expressions.add(expression)
+      for (const { relation, oldRow, newRow } of transactions.flatMap(({ changes }) => changes)) {
+        if (relation !== oid) continue
+        if (oldRow !== null) literals.add(oldRow)
+        if (newRow !== null) literals.add(newRow)
+      }
+    }
+    if (first === undefined || literals.size === 0) continue
+    evaluations.set(oid, await evaluate(sql, first[0].definition.table, literals, expressions))
   }
   return evaluations
 }

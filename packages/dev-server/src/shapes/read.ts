@@ -2,6 +2,7 @@
  * Reads rows of a shape from its table: the initial snapshot, and the rows that moved in. Rows come with what they say
  * about each literal, so that tags are computed the same way here and for captured changes.
  */
+import { setImmediate } from "node:timers/promises"
 import type { Sql, Text, TextRow } from "../db/Database.ts"
 import { quoteIdent } from "../db/identifier.ts"
 import { parseRecord } from "../db/recordLiteral.ts"
@@ -52,24 +53,78 @@ export interface ReadRow {
   readonly values: ReadonlyArray<Text>
 }
 
-/** Reads the rows of a shape as they are now. `restriction` narrows them further; `tail` is SQL of order and limit. */
-export const readRows = async (
-  sql: Sql,
-  definition: Definition,
-  restriction: { readonly sql: string; readonly params: ReadonlyArray<string> } | null,
-  tail = "",
-): Promise<ReadonlyArray<ReadRow>> => {
+/** Narrows and orders a read: a condition with its parameters, and SQL behind the conditions. */
+export interface Restriction {
+  readonly sql: string
+  readonly params: ReadonlyArray<string>
+}
+
+/** The statement that reads the rows of a shape. */
+const readSql = (definition: Definition, restriction: Restriction | null, tail: string): string => {
   const expressions = flatExpressions(rowExpressions(definition))
   const conditions = [
     ...(definition.where === null ? [] : [`(${definition.where})`]),
     ...(restriction === null ? [] : [`(${restriction.sql})`]),
   ]
   const where = conditions.length > 0 ? ` where ${conditions.join(" and ")}` : ""
-  const rows = await sql.rows(
-    `select ${['"espalier:row"::text', ...expressions].join(", ")} from ${definition.table.sqlName} as "espalier:row"${where}${tail}`,
-    restriction?.params ?? [],
-  )
-  return rows.map(([literal, ...values]) => ({ row: toRow(definition.table, literal ?? "()"), values }))
+  return `select ${['"espalier:row"::text', ...expressions].join(", ")} from ${definition.table.sqlName} as "espalier:row"${where}${tail}`
+}
+
+const toReadRow = (definition: Definition, [literal, ...values]: TextRow): ReadRow => ({
+  row: toRow(definition.table, literal ?? "()"),
+  values,
+})
+
+/** Reads the rows of a shape as they are now. `restriction` narrows them further; `tail` is SQL of order and limit. */
+export const readRows = async (
+  sql: Sql,
+  definition: Definition,
+  restriction: Restriction | null,
+  tail = "",
+): Promise<ReadonlyArray<ReadRow>> => {
+  const rows = await sql.rows(readSql(definition, restriction, tail), restriction?.params ?? [])
+  return rows.map((row) => toReadRow(definition, row))
+}
+
+/** Rows the first step of a batched read asks for; later ones ask for as many as the bytes so far suggest. */
+const firstBatchRows = 128
+
+/** Rows one step asks for at most. */
+const maxBatchRows = 10_000
+
+/**
+ * Reads the rows of a shape in batches of about `batchBytes` of row text each, through a cursor, so that a table of any size
+ * costs the memory of a batch. Ends early when `take` answers false; true is its answer when all rows were taken.
+ */
+export const readInBatches = async (
+  sql: Sql,
+  definition: Definition,
+  { tail = "", restriction = null, batchBytes }: BatchOptions,
+  take: (rows: ReadonlyArray<ReadRow>) => boolean | Promise<boolean>,
+): Promise<boolean> => {
+  const statement = readSql(definition, restriction, tail)
+  await sql.rows(`declare espalier_rows no scroll cursor for ${statement}`, restriction?.params ?? [])
+  let [isAll, rows, bytes, size] = [false, 0, 0, firstBatchRows]
+  for (;;) {
+    const batch = await sql.rows(`fetch ${size} from espalier_rows`)
+    for (const row of batch) for (const value of row) bytes += value?.length ?? 0
+    rows += batch.length
+    isAll = batch.length < size
+    if (batch.length > 0 && !(await take(batch.map((row) => toReadRow(definition, row))))) break
+    if (isAll) break
+    // PGlite works on this thread without a pause: answers under way must get their turn.
+    await setImmediate()
+    size = Math.max(1, Math.min(maxBatchRows, Math.floor((batchBytes * rows) / Math.max(1, bytes))))
+  }
+  await sql.exec("close espalier_rows")
+  return isAll
+}
+
+/** What a batched read reads. */
+export interface BatchOptions {
+  readonly restriction?: Restriction | null
+  readonly tail?: string
+  readonly batchBytes: number
 }
 
 /** Reads the inner values of one selection. */
@@ -101,9 +156,7 @@ export const readVisibility = async (sql: Sql): Promise<Visibility> => {
  * Narrows a read to rows whose left side moved in at some position, so that a grant costs its rows and not the table.
  * `null` where a moved value has a NULL in it and equality cannot find it.
  */
-export const movedInRestriction = (
-  moves: ReadonlyArray<PositionMoves>,
-): { readonly sql: string; readonly params: ReadonlyArray<string> } | null => {
+export const movedInRestriction = (moves: ReadonlyArray<PositionMoves>): Restriction | null => {
   const params: Array<string> = []
   const conditions: Array<string> = []
   for (const move of moves) {

@@ -1,43 +1,145 @@
 /**
- * How a shape begins: from its table as it is now, or from what a data directory remembers of it. Runs inside the engine's
- * transactions and changes nothing in memory.
+ * How a shape begins: from its table as it is now, or from what a data directory remembers of it. A snapshot that fits one
+ * page is read at once. A larger one of a table with a key is read page by page in key order, each page in a transaction that
+ * also takes the changes: rows the pages reached are told in the log, the others by a later page, so none is told twice
+ * or missed, and writers wait for one page at most. What cannot be paged (subqueries, no key, inheritance) is read through one cursor.
+ * Runs inside the engine's transactions and changes nothing in memory but the snapshot it makes.
  */
-import { type Sql, SqlFailure } from "../db/Database.ts"
+import { type Sql, SqlFailure, type TextRow } from "../db/Database.ts"
+import { quoteIdent } from "../db/identifier.ts"
 import type { StoredShape } from "../store/ShapeStore.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import type { Clock } from "./Clock.ts"
-import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
+import { define, type Definition } from "./Definition.ts"
+import { behind } from "./keys.ts"
 import { snapshotEndMessage, snapshotRow } from "./messages.ts"
-import { membershipOf, readFacts, readRows, readValues, readVisibility } from "./read.ts"
-import { rowExpressions, valueSelections } from "./Shape.ts"
-import { cutSnapshot } from "./ShapeLog.ts"
+import { membershipOf, readFacts, readInBatches, type ReadRow, readValues, readVisibility } from "./read.ts"
+import { rowExpressions, type ValueSets, valueSelections } from "./Shape.ts"
+import { SnapshotChunks } from "./SnapshotChunks.ts"
+import type { SnapshotFiles } from "./SnapshotFiles.ts"
 import type { ValueSet } from "./ValueSet.ts"
+
+/** Bytes of row text one page holds, about. A page is what writers may have to wait for. */
+const pageBytes = 2 * 1024 * 1024
+
+/** Rows one page holds at most. */
+const maxPageRows = 10_000
 
 /** What a snapshot is cut and named by. */
 export interface SnapshotOptions {
   readonly clock: Clock
   readonly chunkBytes: number
+  readonly files: SnapshotFiles
 }
 
-/** Reads inner values and rows, and gives the shape a handle that never was before. */
-export const takeSnapshot = async (
+/** A begun shape. `isPaged`: the rows are still to be read, by {@link readPage}. */
+export interface Begun {
+  readonly handle: string
+  readonly snapshot: SnapshotChunks
+  readonly sets: ValueSets
+  readonly isPaged: boolean
+  /** The message that closes the snapshot: what was visible when it began. */
+  readonly closing: string
+}
+
+/** Gives the shape a handle that never was before, and reads its rows if they fit a page or cannot be paged. */
+export const beginSnapshot = async (
   sql: Sql,
   options: SnapshotOptions,
-  request: DefinitionRequest,
   definition: Definition,
-): Promise<StoredShape> => {
+): Promise<Begun> => {
   const handle = `${definition.hash}-${options.clock.next()}`
+  const files = options.files.of(handle)
   const sets = new Map<string, ValueSet>()
   for (const selection of valueSelections(definition)) sets.set(selection, await readValues(sql, selection))
+  const closing = JSON.stringify(snapshotEndMessage(await readVisibility(sql)))
+  const begun = { handle, sets, closing }
+  const snapshot = new SnapshotChunks(options.chunkBytes, files)
+  const paged = { ...begun, snapshot: new SnapshotChunks(options.chunkBytes, files), isPaged: true }
+  const toJson = rowWriter(definition, handle, sets)
+  if (definition.log !== "changes_only") {
+    const canPage = await isPageable(sql, definition)
+    let [rows, bytes] = [0, 0]
+    const isTooLarge = (): boolean => canPage && (rows > maxPageRows || bytes > pageBytes)
+    try {
+      await readInBatches(sql, definition, { batchBytes: pageBytes }, async (batch) => {
+        const messages = batch.map(toJson)
+        rows += messages.length
+        for (const message of messages) bytes += message.length
+        if (!isTooLarge()) await snapshot.add(messages)
+        return !isTooLarge()
+      })
+    } catch (error) {
+      await snapshot.discard()
+      throw error
+    }
+    if (isTooLarge()) {
+      await snapshot.discard()
+      return paged
+    }
+  }
+  await snapshot.complete(closing)
+  return { ...begun, snapshot, isPaged: false }
+}
+
+const rowWriter = (definition: Definition, handle: string, sets: ValueSets): ((read: ReadRow) => string) => {
   const expressions = rowExpressions(definition)
-  const rows = definition.log === "changes_only" ? [] : await readRows(sql, definition, null)
-  const messages = rows.map(({ row, values }) => {
+  return ({ row, values }) => {
     const facts = readFacts(definition, expressions, sets, values)
     return JSON.stringify(snapshotRow(definition, row, membershipOf(definition, handle, facts), false))
-  })
-  const closing = JSON.stringify(snapshotEndMessage(await readVisibility(sql)))
-  const snapshot = cutSnapshot(messages, closing, options.chunkBytes)
-  return { handle, request, identity: definition.identity, snapshot, entries: [], sets }
+  }
+}
+
+/** Children of an inherited table share no index with it, so their keys may repeat and pages would lose rows. */
+const isPageable = async (sql: Sql, { normalForm, table }: Definition): Promise<boolean> => {
+  if (normalForm !== null || !table.hasKey) return false
+  const [row] = await sql.rows(
+    `select exists (select from pg_inherits i join pg_class c on c.oid = i.inhparent
+     where i.inhparent = $1::oid and c.relkind = 'r')`,
+    [table.oid],
+  )
+  return row?.[0] === "f"
+}
+
+/** A page of a snapshot. */
+export interface Page {
+  readonly messages: ReadonlyArray<string>
+  /** Key of the last row; `null` for an empty page. */
+  readonly last: TextRow | null
+  readonly isLast: boolean
+}
+
+/** Reads the page behind a key; `null` begins. */
+export const readPage = async (
+  sql: Sql,
+  definition: Definition,
+  handle: string,
+  after: TextRow | null,
+): Promise<Page> => {
+  const { table } = definition
+  const toJson = rowWriter(definition, handle, new Map())
+  const messages: Array<string> = []
+  let [bytes, last] = [0, null as TextRow | null]
+  const isLast = await readInBatches(
+    sql,
+    definition,
+    {
+      batchBytes: pageBytes,
+      restriction: after === null ? null : behind(definition, after),
+      tail: ` order by ${table.keyColumns.map(quoteIdent).join(", ")}`,
+    },
+    (batch) => {
+      for (const read of batch) {
+        const message = toJson(read)
+        messages.push(message)
+        bytes += message.length
+      }
+      const row = batch.at(-1)?.row
+      last = row === undefined ? last : table.keyColumns.map((name) => row.get(name) ?? null)
+      return messages.length < maxPageRows && bytes < pageBytes
+    },
+  )
+  return { messages, last, isLast }
 }
 
 /** The definition of a remembered shape, or `null` when it no longer means what it meant: its handle is void then. */
@@ -54,10 +156,11 @@ const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition | null
   }
 }
 
-/** Which remembered shapes still mean the same, and the handles of the others. */
+/** Which remembered shapes still mean the same and have all their rows, and the handles of the others. */
 export const redefineAll = async (
   sql: Sql,
   stored: ReadonlyArray<StoredShape>,
+  files: SnapshotFiles,
 ): Promise<{
   readonly current: ReadonlyArray<readonly [StoredShape, Definition]>
   readonly gone: ReadonlyArray<string>
@@ -65,7 +168,8 @@ export const redefineAll = async (
   const current: Array<readonly [StoredShape, Definition]> = []
   const gone: Array<string> = []
   for (const shape of stored) {
-    const definition = await redefine(sql, shape)
+    const isWhole = !("files" in shape.snapshot) || (await files.has(shape.handle, shape.snapshot.files))
+    const definition = isWhole ? await redefine(sql, shape) : null
     if (definition === null) gone.push(shape.handle)
     else current.push([shape, definition])
   }

@@ -12,6 +12,7 @@ import { snapshotRow, type Visibility } from "./messages.ts"
 import { membershipOf, readFacts, readRows, readVisibility } from "./read.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
 import { rowExpressions, type Shape, type ValueSets } from "./Shape.ts"
+import type { ShapeRegistry } from "./ShapeRegistry.ts"
 
 /** A well-formed subset. */
 export interface SubsetRequest {
@@ -107,7 +108,7 @@ const readSubset = async (
 
 /** A round of the engine that ends with a subset of one of its shapes. */
 export interface SubsetRound {
-  readonly shapes: ReadonlyArray<Shape>
+  readonly registry: ShapeRegistry
   readonly shape: Shape
   readonly definition: Definition
   readonly request: SubsetRequest
@@ -120,9 +121,9 @@ export interface SubsetRound {
 export const subsetRound = async (
   sql: Sql,
   context: DrainContext,
-  { shapes, shape, definition, request }: SubsetRound,
+  { registry, shape, definition, request }: SubsetRound,
 ): Promise<{ readonly drained: Drained; readonly subset?: Subset; readonly error?: unknown }> => {
-  const drained = await drain(sql, context, shapes)
+  const drained = await drain(sql, context, registry)
   if (shape.isVoid || drained.voided.includes(shape)) return { drained }
   const sets = drained.told.find((one) => one.shape === shape)?.told.sets ?? shape.sets
   const mark = context.clock.next() % snapshotMarks

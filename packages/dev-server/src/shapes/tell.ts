@@ -27,15 +27,28 @@ import {
   readLeftValues,
   readRows,
   readVisibility,
-  toRow,
 } from "./read.ts"
-import { dependenciesOf, flatExpressions, rowExpressions, type Shape, type ValueSets } from "./Shape.ts"
+import type { Rows } from "./Rows.ts"
+import {
+  dependenciesOf,
+  flatExpressions,
+  plainConditions,
+  rowExpressions,
+  type Shape,
+  type ValueSets,
+} from "./Shape.ts"
 import type { Entry } from "./ShapeLog.ts"
 import { isVisible, type RowFacts } from "./tags.ts"
 
 /** A captured transaction with its place in every log. */
 export interface TellTransaction extends CapturedTransaction {
   readonly lsn: number
+}
+
+/** What is known of the changed rows of a round. */
+export interface Known {
+  readonly evaluation: Evaluation
+  readonly rows: Rows
 }
 
 /** What a shape has to be told. */
@@ -58,15 +71,17 @@ export type ValuesOf = (literal: string) => ReadonlyArray<Text>
 export const tellPlain = (
   shape: Shape,
   transactions: ReadonlyArray<TellTransaction>,
-  evaluation: Evaluation,
+  { evaluation, rows }: Known,
 ): Told => {
-  const { definition } = shape
-  const [condition] = flatExpressions(rowExpressions(definition))
-  const judge = (literal: string): Judged => ({
-    row: toRow(definition.table, literal),
-    isHeld: condition === undefined || evaluation.value(condition, literal) === "t",
-    facts: { truths: [], left: [] },
-  })
+  const { table, equalities } = shape.definition
+  const conditions = plainConditions(shape)
+  const judge = (literal: string): Judged => {
+    const row = rows.of(table, literal)
+    const isHeld =
+      equalities.every(({ column, value }) => row.get(column) === value) &&
+      conditions.every((condition) => evaluation.value(condition, literal) === "t")
+    return { row, isHeld, facts: { truths: [], left: [] } }
+  }
   return {
     entries: transactions.flatMap((transaction) => changeEntries(shape, transaction, judge)),
     sets: shape.sets,
@@ -78,12 +93,13 @@ export const tellSubqueries = async (
   sql: Sql,
   shape: Shape,
   transactions: ReadonlyArray<TellTransaction>,
-  evaluation: Evaluation,
+  known: Known,
   sets: ValueSets,
 ): Promise<Told> => {
+  const { evaluation, rows } = known
   const { definition, handle } = shape
   const form = definition.normalForm
-  if (form === null) return tellPlain(shape, transactions, evaluation)
+  if (form === null) return tellPlain(shape, transactions, known)
   const expressions = rowExpressions(definition)
   const flat = flatExpressions(expressions)
   const valuesOf: ValuesOf = (literal) => flat.map((expression) => evaluation.value(expression, literal))
@@ -105,7 +121,7 @@ export const tellSubqueries = async (
   }
   const judge = (literal: string): Judged => {
     const facts = between(valuesOf(literal))
-    return { row: toRow(definition.table, literal), isHeld: isVisible(form, facts.truths), facts }
+    return { row: rows.of(definition.table, literal), isHeld: isVisible(form, facts.truths), facts }
   }
   const writer = makeWriter(shape.log.base)
   const txids = transactions

@@ -7,6 +7,7 @@ import { quoteIdent } from "../db/identifier.ts"
 import type { DefinitionRequest } from "../shapes/Definition.ts"
 import type { ValueSets } from "../shapes/Shape.ts"
 import type { Entry } from "../shapes/ShapeLog.ts"
+import type { StoredSnapshot } from "../shapes/SnapshotChunks.ts"
 import { ValueSet } from "../shapes/ValueSet.ts"
 import type { TextRow } from "../db/Database.ts"
 
@@ -15,7 +16,7 @@ export interface StoredShape {
   readonly handle: string
   readonly request: DefinitionRequest
   readonly identity: string
-  readonly snapshot: ReadonlyArray<ReadonlyArray<string>>
+  readonly snapshot: StoredSnapshot
   readonly entries: ReadonlyArray<Entry>
   readonly sets: ValueSets
 }
@@ -145,7 +146,7 @@ const load = async (
     handle: String(handle),
     request: decodeRequest(String(request)),
     identity: String(identity),
-    snapshot: JSON.parse(String(snapshot)) as ReadonlyArray<ReadonlyArray<string>>,
+    snapshot: JSON.parse(String(snapshot)) as StoredSnapshot,
     entries: entries.get(String(handle)) ?? [],
     sets: decodeSets(String(sets)),
   }))

@@ -10,6 +10,7 @@ import { findTable, type Table } from "../db/catalog.ts"
 import { quoteText } from "../db/identifier.ts"
 import { findAll, list, type Node, open } from "./ast.ts"
 import { type Condition, type NormalForm, normalForm } from "./conditions.ts"
+import { type Equality, readEquality, splitEqualities } from "./equality.ts"
 import { booleanSql, type Scope } from "./expression.ts"
 import { missingTable, readSubquery, tableName } from "./subquery.ts"
 import { clausePrefix, DefinitionError, whereError, whereErrorAt } from "./WhereError.ts"
@@ -22,6 +23,10 @@ export interface Analysis {
   readonly normalForm: NormalForm | null
   /** Tables the subqueries read. */
   readonly tables: ReadonlyArray<Table>
+  /** The equalities with constants that every row of the shape fulfils. */
+  readonly equalities: ReadonlyArray<Equality>
+  /** What the condition asks beside {@link equalities}; `null` for nothing. Only of conditions without subqueries. */
+  readonly residual: string | null
 }
 
 /** Electric's limit, in bytes (protocol reference §14.1). */
@@ -69,10 +74,13 @@ export const analyse = async (
   if (location.size > 0) {
     await prepare(sql, table, text, () => [...location.values()][0])
   }
+  const { equalities, rest } = await splitEqualities(sql, condition)
   return {
     sql: text,
     normalForm: hasSubquery(condition) ? normalForm(condition) : null,
     tables: [...tables.values()],
+    equalities,
+    residual: rest.length === 0 ? null : rest.map(conditionSql).join(" AND "),
   }
 }
 
@@ -119,7 +127,9 @@ const findTables = async (sql: Sql, root: Node): Promise<ReadonlyMap<string, Tab
 const readCondition = (node: Node, scope: Scope, tables: ReadonlyMap<string, Table>): Condition => {
   const [kind, fields] = open(node)
   if (kind === "SubLink") return { kind: "subquery", subquery: readSubquery(fields, scope, tables) }
-  if (kind !== "BoolExpr") return { kind: "plain", sql: booleanSql(node, scope) }
+  if (kind !== "BoolExpr") {
+    return { kind: "plain", sql: booleanSql(node, scope), equality: readEquality(node, scope) }
+  }
   const parts = list(fields["args"]).map((part) => readCondition(part, scope, tables))
   const [first] = parts
   if (fields["boolop"] === "NOT_EXPR" && first !== undefined) return { kind: "not", part: first }

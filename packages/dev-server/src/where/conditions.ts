@@ -3,13 +3,14 @@
  * position of its own (protocol reference §6.1). NOT is pushed down to the literals first. Pure.
  */
 import type { Subquery } from "./subquery.ts"
+import type { ConstantEquality } from "./equality.ts"
 import { whereError } from "./WhereError.ts"
 
 /** A clause as connectives over literals. */
 export type Condition =
   | { readonly kind: "and" | "or"; readonly parts: ReadonlyArray<Condition> }
   | { readonly kind: "not"; readonly part: Condition }
-  | { readonly kind: "plain"; readonly sql: string }
+  | { readonly kind: "plain"; readonly sql: string; readonly equality?: ConstantEquality | null }
   | { readonly kind: "subquery"; readonly subquery: Subquery }
 
 /** One literal at one position, negation included. */
