@@ -68,8 +68,9 @@ class Script {
   })
 
   #wake(): void {
-    for (const waiter of [...this.#waiting]) waiter()
+    const waiting = [...this.#waiting]
     this.#waiting.clear()
+    for (const waiter of waiting) waiter()
   }
 }
 

@@ -1,0 +1,314 @@
+/**
+ * One simulated world: a model server, a guarded store, and an engine that is started, killed and started again as the events say.
+ * Applies events and holds the run to its invariants after each. One fiber drives it; called by `runPlan.ts`.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { Engine } from "../../Engine.ts"
+import type { GraphData } from "../../graph/Graph.ts"
+import { defaultEngineConfig, EngineConfig, type EngineConfigShape } from "../../ports/EngineConfig.ts"
+import { type HostSignal, HostSignals } from "../../ports/HostSignals.ts"
+import { LocalStore } from "../../ports/LocalStore.ts"
+import { ShapeSource } from "../../ports/ShapeSource.ts"
+import type { PauseReason } from "../../protocol/InstanceStatus.ts"
+import type { Lease } from "../../protocol/Lease.ts"
+import { modelSource } from "../model/ModelSource.ts"
+import { ModelServer } from "../model/ModelServer.ts"
+import type { Texts } from "../model/filters.ts"
+import type { VirtualTime } from "../virtualTime.ts"
+import { EngineWatch } from "./EngineWatch.ts"
+import type { Plan, SimEvent } from "./events.ts"
+import { GuardedStore, type SimStore } from "./GuardedStore.ts"
+import { InstanceWatch } from "./StoreWatch.ts"
+import type { Report } from "./violations.ts"
+
+interface HeldLease {
+  readonly lease: Lease
+  scope: Scope.Closeable | null
+}
+
+interface Running {
+  readonly engine: Engine["Service"]
+  readonly source: ShapeSource["Service"]
+  readonly scope: Scope.Closeable
+}
+
+export interface SimulationOptions {
+  readonly graph: GraphData
+  readonly params: Texts
+  readonly plan: Plan
+  readonly store: SimStore
+  readonly time: VirtualTime
+  readonly report: Report
+  readonly log: (line: string) => void
+}
+
+/** How long a host waits before it starts an engine again whose store could not be read. */
+const startAgainMillis = 500
+
+export class Simulation {
+  readonly server: ModelServer
+  readonly stores: InstanceWatch
+  readonly engines: EngineWatch
+  readonly guard: GuardedStore
+  readonly config: EngineConfigShape
+  readonly leases = new Map<number, HeldLease>()
+  readonly pauses = new Map<PauseReason, number>()
+  restarts = 0
+  readonly #options: SimulationOptions
+  readonly #host: SubscriptionRef.SubscriptionRef<HostSignal>
+  #params: Texts
+  #running: Running | null = null
+
+  constructor(options: SimulationOptions, host: SubscriptionRef.SubscriptionRef<HostSignal>) {
+    const { graph, log, params, plan, report, store, time } = options
+    this.#options = options
+    this.#host = host
+    this.#params = params
+    this.config = { ...defaultEngineConfig, ...plan.config }
+    this.server = new ModelServer({ graph, params, ...plan.server })
+    const { server } = this
+    const snapshotChunk = plan.server.snapshotChunk ?? Number.POSITIVE_INFINITY
+    this.stores = new InstanceWatch({ graph, server, store, report, snapshotChunk })
+    const { maxConnections } = this.config
+    this.engines = new EngineWatch({ graph, stores: this.stores, report, now: () => time.now, log, maxConnections })
+    this.guard = new GuardedStore(
+      store,
+      {
+        beforeCommit: this.engines.beforeCommit,
+        afterCommit: (shares, result) =>
+          Effect.andThen(
+            this.stores.afterCommit(shares, result),
+            Effect.sync(() => this.engines.noteCommitted(shares.map(({ instance }) => instance.key))),
+          ),
+        afterCollect: this.stores.afterCollect,
+        afterDiscard: this.stores.afterDiscard,
+        afterWipe: this.stores.afterWipe,
+      },
+      (operation) => time.outside(operation),
+    )
+    this.server.commit(plan.rows, time.now)
+  }
+
+  /** A simulation over a host that is online and visible. */
+  static readonly make = (options: SimulationOptions): Effect.Effect<Simulation> =>
+    Effect.map(SubscriptionRef.make<HostSignal>({ online: true, visible: true }), (host) => new Simulation(options, host))
+
+  get engine(): Engine["Service"] | null {
+    return this.#running?.engine ?? null
+  }
+
+  get heldLeases(): ReadonlyArray<Lease> {
+    return [...this.leases.values()].map(({ lease }) => lease)
+  }
+
+  readonly start = (): Effect.Effect<void, unknown> =>
+    Effect.gen({ self: this }, function* () {
+      for (;;) {
+        this.engines.gap()
+        this.engines.forgetFailures()
+        const scope = yield* Scope.make()
+        const started = yield* Effect.exit(this.#startIn(scope))
+        if (Exit.isSuccess(started)) {
+          this.#running = started.value
+          break
+        }
+        yield* Scope.close(scope, Exit.void)
+        yield* this.#options.time.adjust(startAgainMillis)
+      }
+      for (const held of this.leases.values()) yield* this.#acquire(held)
+    })
+
+  /** Ends the engine; a dead one is buried first, so that nothing it still does is durable. */
+  readonly stop = (): Effect.Effect<void> =>
+    Effect.gen({ self: this }, function* () {
+      const running = this.#running
+      if (running === null) return
+      this.#running = null
+      const journal = yield* running.engine.journal
+      for (const { at, detail, event, key } of journal)
+        this.#options.log(`  journal ${at} ${key ?? "-"} ${event} ${detail}`)
+      for (const held of this.leases.values()) {
+        const { scope } = held
+        held.scope = null
+        if (scope !== null) yield* Scope.close(scope, Exit.void)
+      }
+      yield* Scope.close(running.scope, Exit.void)
+      this.pauses.clear()
+      this.#checkNothingLeft(running)
+    })
+
+  readonly restart = (): Effect.Effect<void, unknown> =>
+    Effect.gen({ self: this }, function* () {
+      const died = this.guard.isDead
+      if (died) this.guard.bury()
+      yield* this.stop()
+      this.restarts++
+      if (died) {
+        this.guard.bury()
+        yield* this.#options.time.outside(this.#options.store.reopen)
+        yield* this.#options.time.outside(this.stores.afterReopen())
+      }
+      yield* this.start()
+    })
+
+  /** Applies one event. */
+  readonly apply = (event: SimEvent): Effect.Effect<void, unknown> => {
+    const { server } = this
+    const { time } = this.#options
+    const { now } = time
+    switch (event._tag) {
+      case "Commit":
+        return Effect.sync(() => {
+          server.commit(event.writes, now, event.late === true)
+          const demanded = server.oracle.demanded(server.database.read, null)
+          this.engines.forgetFailures((key) => demanded.has(key))
+        })
+      case "Begin":
+        return Effect.sync(() => server.database.begin())
+      case "Advance":
+        return time.adjust(event.millis)
+      case "Fault":
+        return Effect.sync(() => {
+          const { fault, node, share } = event
+          server.faults.push({ fault, share, until: now + event.forMillis, ...(node === undefined ? {} : { node }) })
+        })
+      case "Rotate":
+        return Effect.sync(() => server.rotate(event.table === undefined ? undefined : [event.table]))
+      case "ServerRestart":
+        return Effect.sync(() => server.restart(now, event.downMillis))
+      case "TokenExpired":
+        return Effect.sync(() => {
+          server.expiredUntil = now + event.forMillis
+        })
+      case "Kill":
+        return Effect.sync(() => this.guard.killAt(event.atWrite, event.moment))
+      case "StoreFault":
+        return Effect.sync(() => this.guard.failNext(event.operation, event.kind, event.moment))
+      case "HandOver":
+        return this.#handOver(event.params)
+      case "ClockJump":
+        return time.jump(event.millis)
+      case "Host":
+        return this.#signal(event)
+      default:
+        return this.#ask(event)
+    }
+  }
+
+  /** What people ask of the engine. */
+  #ask(
+    event: Extract<SimEvent, { readonly _tag: "Lease" | "Unlease" | "Pause" | "Resume" | "Retry" | "Refetch" | "Wipe" }>,
+  ): Effect.Effect<void, unknown> {
+    this.engines.forgetFailures()
+    const { engine } = this
+    if (engine === null) return Effect.void
+    switch (event._tag) {
+      case "Lease":
+        return Effect.andThen(this.release(event.id), this.#lease(event.id, event.lease))
+      case "Unlease":
+        return this.release(event.id)
+      case "Pause":
+        this.pauses.set(event.reason, (this.pauses.get(event.reason) ?? 0) + 1)
+        return engine.pause(event.reason)
+      case "Resume":
+        return this.resume(event.reason)
+      case "Retry":
+      case "Refetch":
+        return Effect.gen(function* () {
+          const keys = Object.keys((yield* engine.status).instances).toSorted()
+          const key = keys[event.index % Math.max(1, keys.length)]
+          if (key !== undefined) yield* Effect.forkChild(event._tag === "Retry" ? engine.retry(key) : engine.refetch(key))
+        })
+      case "Wipe":
+        return Effect.gen({ self: this }, function* () {
+          yield* Effect.forkChild(Effect.ignore(engine.wipe))
+          yield* this.#options.time.adjust(0)
+          yield* this.restart()
+        })
+    }
+  }
+
+  readonly resume = (reason: PauseReason): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const count = this.pauses.get(reason) ?? 0
+      if (count === 0 || this.engine === null) return Effect.void
+      if (count === 1) this.pauses.delete(reason)
+      else this.pauses.set(reason, count - 1)
+      this.engines.gap()
+      return this.engine.resume(reason)
+    })
+
+  readonly release = (id: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const held = this.leases.get(id)
+      this.leases.delete(id)
+      return held?.scope == null ? Effect.void : Scope.close(held.scope, Exit.void)
+    })
+
+  #lease(id: number, lease: Lease): Effect.Effect<void> {
+    const held: HeldLease = { lease, scope: null }
+    this.leases.set(id, held)
+    return this.#acquire(held)
+  }
+
+  #acquire(held: HeldLease): Effect.Effect<void> {
+    const { engine } = this
+    return Effect.flatMap(Scope.make(), (scope) => {
+      held.scope = scope
+      return engine === null ? Effect.void : Scope.provide(engine.acquire(held.lease), scope)
+    })
+  }
+
+  #signal({ online, visible }: HostSignal): Effect.Effect<void> {
+    this.engines.gap()
+    return SubscriptionRef.set(this.#host, { online, visible })
+  }
+
+  /** The host says it is online and visible. */
+  readonly online = (): Effect.Effect<void> => this.#signal({ online: true, visible: true })
+
+  #handOver(params: Texts | undefined): Effect.Effect<void, unknown> {
+    if (params !== undefined) {
+      this.#params = { ...this.#params, ...params }
+      this.server.setParams(this.#params, this.#options.time.now)
+    }
+    return this.restart()
+  }
+
+  readonly #startIn = (scope: Scope.Closeable) =>
+    Effect.gen({ self: this }, function* () {
+      const { graph, plan } = this.#options
+      const config = Layer.succeed(EngineConfig, this.config)
+      const source = modelSource({
+        endpoint: { request: (request) => this.engines.counted(this.server.request(request)) },
+        observer: this.engines,
+        ...plan.source,
+      })
+      const sources = yield* Layer.buildWithScope(Layer.provide(source, config), scope)
+      const signals = HostSignals.of({ changes: SubscriptionRef.changes(this.#host).pipe(Stream.changes) })
+      const layer = Engine.layer({ graph, params: this.#params }).pipe(
+        Layer.provide(Layer.succeed(LocalStore, this.guard.open())),
+        Layer.provide(Layer.succeed(HostSignals, signals)),
+        Layer.provide(Layer.succeedContext(sources)),
+        Layer.provide(config),
+      )
+      const engine = Context.get(yield* Layer.buildWithScope(layer, scope), Engine)
+      const running: Running = { engine, source: Context.get(sources, ShapeSource), scope }
+      return running
+    })
+
+  #checkNothingLeft({ source }: Running): void {
+    const { report } = this.#options
+    const { open, waiting } = source.connections()
+    const runs = this.engines.running.length
+    const requests = this.engines.openRequests
+    if (runs + requests + open + waiting > 0)
+      report("nothing-left", `${runs} runs, ${requests} requests, ${open} slots held and ${waiting} waited for`)
+  }
+}
