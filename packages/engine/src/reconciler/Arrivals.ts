@@ -5,6 +5,7 @@
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import { isChange, type Message } from "../protocol/Message.ts"
+import { ownersComplete } from "./Steps.ts"
 import {
   ancestorsFresh,
   type Arrived,
@@ -33,9 +34,13 @@ const mayLand = (record: InstanceRecord, batch: Batch): boolean =>
   batch.upToDate ||
   (record.held?.complete !== true && record.buffer.length === 0 && !batch.messages.some(isLogEntry))
 
-/** Something is about to be revoked: after a gap it goes before anything new becomes readable (design §4). */
+/**
+ * Something is about to be revoked: after a gap it goes before anything new becomes readable (design §4). What waits for an owner
+ * that was never complete is not about to go; were it waited for, that owner could never become complete.
+ */
 const revoking = (world: World): boolean => {
-  for (const record of world.attention) if (record.revokeAt !== null && !isDemanded(record)) return true
+  for (const record of world.attention)
+    if (record.revokeAt !== null && !isDemanded(record) && ownersComplete(world, record)) return true
   return false
 }
 

@@ -213,11 +213,19 @@ export const expire = (world: World, now: number): boolean => {
   return world.records.size < before
 }
 
-/** While an owner has never been complete, a missing binding may only be missing yet. */
-const ownersComplete = (world: World, record: InstanceRecord): boolean => {
+/**
+ * While an owner has never been complete, a missing binding may only be missing yet. A halted one is not waited for: it may stay
+ * halted for ever, and what it will demand once it is reopened is fetched then.
+ */
+export const ownersComplete = (world: World, record: InstanceRecord): boolean => {
   const owner = world.ownership.get(record.node.id)?.owner ?? null
   for (const candidate of world.records.values())
-    if (candidate.node.id === owner && isDemanded(candidate) && candidate.held?.complete !== true)
+    if (
+      candidate.node.id === owner &&
+      isDemanded(candidate) &&
+      candidate.held?.complete !== true &&
+      candidate.state?._tag !== "Halted"
+    )
       return false
   return true
 }

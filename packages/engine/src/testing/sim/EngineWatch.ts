@@ -31,6 +31,8 @@ export interface EngineWatchOptions {
   readonly now: () => number
   readonly log: (line: string) => void
   readonly maxConnections: number
+  /** Instances the server's rows demand now. */
+  readonly demanded: () => ReadonlyArray<Instance>
 }
 
 export class EngineWatch implements SourceObserver {
@@ -144,8 +146,10 @@ export class EngineWatch implements SourceObserver {
     for (const { stored } of stores.known.values()) {
       const node = graph.nodes[stored.node]
       if (stored.key === instance.key || node?.sync !== "always" || stores.isDemanded(stored)) continue
-      const owners = [...stores.known.values()].filter((known) => known.stored.node === node.owner)
-      if (owners.length > 0 && owners.every((known) => this.#committed.has(known.stored.key)))
+      const owners = this.#options.demanded().filter(({ node: id }) => id === node.owner)
+      const settled = ({ key }: Instance): boolean =>
+        this.#committed.has(key) && stores.known.get(key)?.stored.complete === true
+      if (owners.length > 0 && owners.every(settled))
         report("revoked-goes-first", `${instance.key} commits while the revoked ${stored.key} is readable`)
     }
   }

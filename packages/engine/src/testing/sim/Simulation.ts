@@ -76,7 +76,13 @@ export class Simulation {
     const snapshotChunk = plan.server.snapshotChunk ?? Number.POSITIVE_INFINITY
     this.stores = new InstanceWatch({ graph, server, store, report, snapshotChunk })
     const { maxConnections } = this.config
-    this.engines = new EngineWatch({ graph, stores: this.stores, report, now: () => time.now, log, maxConnections })
+    this.engines = new EngineWatch({
+      ...{ graph, report, log, maxConnections },
+      stores: this.stores,
+      now: () => time.now,
+      demanded: () =>
+        [...server.oracle.demanded(server.database.read, null).values()].map(({ instance }) => instance),
+    })
     this.guard = new GuardedStore(
       store,
       {
@@ -266,8 +272,10 @@ export class Simulation {
   }
 
   #signal({ online, visible }: HostSignal): Effect.Effect<void> {
-    this.engines.gap()
-    return SubscriptionRef.set(this.#host, { online, visible })
+    return Effect.flatMap(SubscriptionRef.get(this.#host), (before) => {
+      if (online && !before.online) this.engines.gap()
+      return SubscriptionRef.set(this.#host, { online, visible })
+    })
   }
 
   /** The host says it is online and visible. */

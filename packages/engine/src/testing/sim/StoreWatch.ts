@@ -10,6 +10,7 @@ import { ownedNodes } from "../../graph/SyncGraph.ts"
 import type { CommitResult, InstanceCommit, StoredInstance } from "../../ports/LocalStore.ts"
 import type { TextRow } from "../../protocol/Message.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
+import type { Texts } from "../model/filters.ts"
 import { viewAt } from "../model/answers.ts"
 import type { ModelServer } from "../model/ModelServer.ts"
 import { bindingsIn } from "../model/Oracle.ts"
@@ -63,9 +64,13 @@ export class InstanceWatch {
 
   readonly afterCollect = (keys: ReadonlyArray<InstanceKey>, result: CommitResult) =>
     Effect.gen({ self: this }, function* () {
-      const gone = keys.flatMap((key) => this.known.get(key) ?? [])
+      const below = keys.flatMap((key) => this.#below(key))
       yield* this.#check(keys, result)
-      for (const one of gone) this.#checkBelow(one)
+      for (const { key, node, bindings } of below) {
+        const left = [...this.known.values()].find(({ stored }) => isOf(stored, node, bindings))
+        if (left !== undefined && !this.known.has(key) && !this.isDemanded(left.stored))
+          this.#options.report("revoked-goes-as-one", `${left.stored.key} is left without ${key}`)
+      }
     })
 
   readonly afterDiscard = (key: InstanceKey) => this.#check([key], null)
@@ -159,32 +164,29 @@ export class InstanceWatch {
     })
   }
 
-  /** What only a collected instance demanded went with it, unless it is kept on its own account. */
-  #checkBelow(gone: Known): void {
-    const { graph, report } = this.#options
-    if (this.known.has(gone.stored.key)) return
-    const from = graph.nodes[gone.stored.node]
-    for (const owned of from === undefined ? [] : ownedNodes(graph, from.id)) {
-      const node = graph.nodes[owned]
-      if (node === undefined || from === undefined || node.keepForMillis > from.keepForMillis) continue
-      for (const child of this.known.values()) {
-        if (child.stored.node !== owned || this.isDemanded(child.stored)) continue
-        report("revoked-goes-as-one", `${child.stored.key} is left without ${gone.stored.key}`)
-      }
-    }
+  /** What the rows of an instance demand, apart from what may be kept for longer on its own account. */
+  #below(key: InstanceKey): ReadonlyArray<{ readonly key: InstanceKey; readonly node: string; readonly bindings: Texts }> {
+    const { graph } = this.#options
+    const node = graph.nodes[this.known.get(key)?.stored.node ?? ""]
+    if (node === undefined) return []
+    return ownedNodes(graph, node.id)
+      .filter((owned) => (graph.nodes[owned]?.keepForMillis ?? 0) <= node.keepForMillis)
+      .flatMap((owned) => this.demands(key, owned).map((bindings) => ({ key, node: owned, bindings })))
   }
 
   /** Whether rows that some stored owner holds ask for this instance. */
   isDemanded({ bindings, node }: Pick<StoredInstance, "bindings" | "node">): boolean {
     const owner = this.#options.graph.nodes[node]?.owner ?? null
     if (owner === null) return true
-    const wanted = JSON.stringify(bindings)
     return [...this.known.values()].some(
       ({ stored }) =>
-        stored.node === owner && this.demands(stored.key, node).some((values) => JSON.stringify(values) === wanted),
+        stored.node === owner && this.demands(stored.key, node).some((values) => isOf({ node, bindings }, node, values)),
     )
   }
 }
+
+const isOf = (instance: Pick<StoredInstance, "bindings" | "node">, node: string, bindings: Texts): boolean =>
+  instance.node === node && JSON.stringify(instance.bindings) === JSON.stringify(bindings)
 
 const differenceOf = (held: ReadonlyArray<RowKey>, view: View): string | null => {
   const missing = [...view.keys()].filter((key) => !held.includes(key))
