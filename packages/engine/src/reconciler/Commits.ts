@@ -16,7 +16,7 @@ import {
   StoreUnavailable,
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
-import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
+import { demandChildren, type DemandChange, keyOfChild, noChange } from "./Desired.ts"
 import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
 import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
 
@@ -136,6 +136,7 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
   const before = yield* Clock.currentTimeMillis
   const { idle, ready } = yield* gather(world, before)
   if (ready.length === 0) return idle ? [] : null
+  for (const { record } of ready) record.tried = true
   const result = yield* store
     .commit(ready.map(({ share }) => share))
     .pipe(Effect.withSpan("espalier.commit", { attributes: { shares: ready.length } }), Effect.result)
@@ -193,6 +194,25 @@ const readOwners = Effect.fnUntraced(function* (
       const byOwner = new Map(found.map(({ owner, values }) => [owner, values]))
       for (const record of records)
         demandChildren(world, record, owned, byOwner.get(record.key) ?? [], now, change)
+    }
+})
+
+/** Notes what stands below stored instances that nothing demands any more, so that all of it goes in one collection (I13). */
+export const linkBelow = Effect.fnUntraced(function* (world: World, store: Store) {
+  const retained = [...world.records.values()].filter((record) => record.state === null)
+  for (const [node, owners] of Map.groupBy(retained, (record) => record.node.id))
+    for (const owned of world.owned.get(node) ?? []) {
+      const bindings = world.ownership.get(owned)?.bindings ?? []
+      const found = yield* store.ownerValues(
+        owners.map(({ key }) => key),
+        bindings.map(({ column }) => column),
+      )
+      const byOwner = new Map(found.map(({ owner, values }) => [owner, values]))
+      for (const owner of owners)
+        for (const tuple of byOwner.get(owner.key) ?? []) {
+          const key = keyOfChild(world, owned, tuple)
+          if (key !== null) owner.below.add(key)
+        }
     }
 })
 

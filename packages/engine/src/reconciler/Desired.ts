@@ -90,6 +90,21 @@ export const demandRoots = (world: World, now: number, change: DemandChange): vo
   }
 }
 
+const bindingsOf = (world: World, node: string, tuple: ReadonlyArray<string>) =>
+  Object.fromEntries(
+    (world.ownership.get(node)?.bindings ?? []).map(({ binding }, index) => [binding, tuple[index] ?? ""]),
+  )
+
+/** The key of the instance a value tuple of an owner's rows stands for; null when there can be none. */
+export const keyOfChild = (world: World, node: string, tuple: ReadonlyArray<string>): InstanceKey | null => {
+  try {
+    return compileInstance(world.graph, node, bindingsOf(world, node, tuple), world.params).key
+  } catch (cause) {
+    if (cause instanceof CompileError) return null
+    throw cause
+  }
+}
+
 /** Takes in the value tuples one owner's rows hold for one owned node. */
 export const demandChildren = (
   world: World,
@@ -99,11 +114,10 @@ export const demandChildren = (
   now: number,
   change: DemandChange,
 ): void => {
-  const bindings = world.ownership.get(node)?.bindings ?? []
   const keys = new Set<InstanceKey>()
   const before: Demand = owner.demands.get(node) ?? { tuples: [], keys: new Set() }
   for (const tuple of tuples) {
-    const values = Object.fromEntries(bindings.map(({ binding }, index) => [binding, tuple[index] ?? ""]))
+    const values = bindingsOf(world, node, tuple)
     if (!wanted(world, node, values)) continue
     const instance = compile(world, node, values, now)
     if (instance === null) continue

@@ -132,11 +132,16 @@ export const takeIn = (world: World, change: DemandChange, cause: Cause, now: nu
 /** The rows of an instance and of everything below it go now; all of them in one collection. */
 export const purge = (world: World, record: InstanceRecord, detail: string, now: number): void => {
   world.journal.add(now, record.key, "collected", detail)
-  if (record.held !== null) world.collects.add(record.key)
+  if (record.held !== null || record.tried) world.collects.add(record.key)
   record.held = null
+  record.tried = false
   const change = noChange()
   withdrawAll(world, record, change)
   for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)
+  for (const key of record.below) {
+    const child = world.records.get(key)
+    if (child !== undefined && !isDemanded(child)) forget(world, child, "its owner went", now)
+  }
 }
 
 /** As {@link purge}, and the instance itself is no longer desired. */
@@ -230,15 +235,20 @@ export const ownersComplete = (world: World, record: InstanceRecord): boolean =>
   return true
 }
 
-/** Admits waiting instances: ancestors current, parents and priority first, few first snapshots at once. */
+/**
+ * Admits waiting instances: ancestors current, parents and priority first, few first snapshots at once. A snapshot that waits for
+ * its ancestors takes no place: an ancestor may be waiting for that very place.
+ */
 export const admit = (world: World, now: number): void => {
   if (world.pauses.isPaused) return
   let snapshots = 0
   const waiting: Array<InstanceRecord> = []
   for (const record of world.attention) {
     const tag = record.state?._tag
-    if (tag === "Initial" || tag === "Refetching") snapshots++
-    if (tag === "Pending" && ancestorsFresh(world, record)) waiting.push(record)
+    if (tag !== "Initial" && tag !== "Refetching" && tag !== "Pending") continue
+    if (!ancestorsFresh(world, record)) continue
+    if (tag === "Pending") waiting.push(record)
+    else snapshots++
   }
   waiting.sort(
     (a, b) =>

@@ -47,6 +47,8 @@ export interface InstanceRecord {
   since: number
   desiredSince: number
   held: Held | null
+  /** A commit was tried in this session: the store may hold it although its answer said that it failed. */
+  tried: boolean
   /** When the store last learnt of an up-to-date, epoch milliseconds; see `idleCommitMillis`. */
   storedUpToDateAt: number
   /** Owner instances whose rows demand this one. */
@@ -55,6 +57,8 @@ export interface InstanceRecord {
   rootDemand: boolean
   /** By owned node: the value tuples its rows hold, and the instances they demand. */
   readonly demands: Map<string, Demand>
+  /** Instances its stored rows stand above although it is not desired: they go with it, unless they are demanded otherwise. */
+  readonly below: Set<InstanceKey>
   /** Number of the current run, unique over all records; inputs of earlier runs are ignored. */
   run: number
   /** The machine asked for a start that waits for fresh ancestors. */
@@ -155,10 +159,12 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   since: now,
   desiredSince: now,
   held: null,
+  tried: false,
   storedUpToDateAt: 0,
   demandedBy: new Set(),
   rootDemand: false,
   demands: new Map(),
+  below: new Set(),
   run: 0,
   wantsStart: false,
   fresh: false,

@@ -38,6 +38,8 @@ export interface EngineWatchOptions {
 export class EngineWatch implements SourceObserver {
   readonly #options: EngineWatchOptions
   readonly #running = new Map<InstanceKey, number>()
+  /** Instances that ever ran here. */
+  readonly #seen = new Map<InstanceKey, Instance>()
   readonly #failures = new Map<InstanceKey, Failure>()
   /** Since the last gap: instances the server called up to date, and instances that committed. */
   readonly #current = new Set<InstanceKey>()
@@ -61,6 +63,7 @@ export class EngineWatch implements SourceObserver {
     const { key } = instance
     const count = (this.#running.get(key) ?? 0) + 1
     this.#running.set(key, count)
+    this.#seen.set(key, instance)
     this.#options.log(`run ${key} from ${resume === null ? "the start" : `${resume.handle} ${resume.offset}`}`)
     if (count > 1) this.#options.report("one-run-per-instance", `${key} has ${count} runs`)
   }
@@ -85,7 +88,6 @@ export class EngineWatch implements SourceObserver {
 
   readonly failed = (key: InstanceKey, reason: ShapeErrorReason): void => {
     this.#options.log(`fail ${key} ${reason._tag}`)
-    this.#current.delete(key)
     const floorMillis = floorOf(reason)
     if (floorMillis > 0) this.#failures.set(key, { at: this.#options.now(), floorMillis })
   }
@@ -146,7 +148,8 @@ export class EngineWatch implements SourceObserver {
     for (const { stored } of stores.known.values()) {
       const node = graph.nodes[stored.node]
       if (stored.key === instance.key || node?.sync !== "always" || stores.isDemanded(stored)) continue
-      const owners = this.#options.demanded().filter(({ node: id }) => id === node.owner)
+      const running = this.running.flatMap((key) => this.#seen.get(key) ?? [])
+      const owners = [...this.#options.demanded(), ...running].filter(({ node: id }) => id === node.owner)
       const settled = ({ key }: Instance): boolean =>
         this.#committed.has(key) && stores.known.get(key)?.stored.complete === true
       if (owners.length > 0 && owners.every(settled))

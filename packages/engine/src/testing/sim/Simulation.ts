@@ -20,7 +20,7 @@ import type { Lease } from "../../protocol/Lease.ts"
 import { modelSource } from "../model/ModelSource.ts"
 import { ModelServer } from "../model/ModelServer.ts"
 import type { Texts } from "../model/filters.ts"
-import type { VirtualTime } from "../virtualTime.ts"
+import { type VirtualTime, virtualStartMillis } from "../virtualTime.ts"
 import { EngineWatch } from "./EngineWatch.ts"
 import type { Plan, SimEvent } from "./events.ts"
 import { GuardedStore, type SimStore } from "./GuardedStore.ts"
@@ -136,9 +136,7 @@ export class Simulation {
       const running = this.#running
       if (running === null) return
       this.#running = null
-      const journal = yield* running.engine.journal
-      for (const { at, detail, event, key } of journal)
-        this.#options.log(`  journal ${at} ${key ?? "-"} ${event} ${detail}`)
+      for (const line of yield* this.journal(running.engine)) this.#options.log(line)
       for (const held of this.leases.values()) {
         const { scope } = held
         held.scope = null
@@ -148,6 +146,15 @@ export class Simulation {
       this.pauses.clear()
       this.#checkNothingLeft(running)
     })
+
+  /** What an engine decided and why, a line each. */
+  journal(engine: Engine["Service"]): Effect.Effect<ReadonlyArray<string>> {
+    return Effect.map(engine.journal, (entries) =>
+      entries.map(
+        ({ at, detail, event, key }) => `  journal ${at - virtualStartMillis} ${key ?? "-"} ${event} ${detail}`,
+      ),
+    )
+  }
 
   readonly restart = (): Effect.Effect<void, unknown> =>
     Effect.gen({ self: this }, function* () {

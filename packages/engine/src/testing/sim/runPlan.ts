@@ -73,6 +73,8 @@ export const runPlan = async (plan: Plan, options: RunOptions): Promise<RunOutco
   if (Exit.isFailure(exit) && !(Cause.squash(exit.cause) instanceof Stop))
     report("no-crash", Cause.pretty(exit.cause).split("\n").slice(0, 6).join(" | "))
   const { simulation } = world
+  if (simulation?.engine != null && options.trace === true)
+    for (const line of await Effect.runPromise(simulation.journal(simulation.engine))) log(line)
   return {
     seed: plan.seed,
     violation: found.violation,
