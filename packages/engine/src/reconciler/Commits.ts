@@ -51,8 +51,10 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
     `${share.mode}, ${share.messages.length} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
   )
   send(world, record, { _tag: share.upToDate ? "UpToDate" : "Accepted", checkpoint: share.checkpoint }, now)
-  if (!staged && movesRows(share) && (world.owned.get(record.node.id) ?? []).length > 0)
+  if (!staged && movesRows(share) && (world.owned.get(record.node.id) ?? []).length > 0) {
     world.dirtyOwners.add(record.key)
+    record.rowsChangedAt = now
+  }
 }
 
 /** Nothing new since the stored checkpoint: knowing it is enough, for a while. */

@@ -9,7 +9,16 @@ import { transition } from "../machine/transition.ts"
 import type { Forbidden, ShapeError } from "../protocol/ShapeError.ts"
 import { type DemandChange, noChange, withdrawAll } from "./Desired.ts"
 import { backoffMillis, isTerminal } from "./retryPolicy.ts"
-import { ancestorsFresh, type InstanceRecord, isDemanded, isRunning, touch, type World } from "./World.ts"
+import {
+  ancestorsFresh,
+  grantedAt,
+  type InstanceRecord,
+  isBelow,
+  isDemanded,
+  isRunning,
+  touch,
+  type World,
+} from "./World.ts"
 
 /** Why demand ended: the binding is gone from the owner's rows, or nobody asks any more. */
 export type Cause = "revoked" | "unleased"
@@ -25,6 +34,8 @@ export const send = (world: World, record: InstanceRecord, event: InstanceEvent,
     world.journal.add(now, record.key, "state", `${before._tag} → ${state?._tag ?? "gone"} on ${event._tag}`)
   }
   record.state = state
+  if (state?._tag === "Halted" && state.error.reason._tag === "Forbidden") world.denied.add(record)
+  else world.denied.delete(record)
   touch(world, record)
   for (const command of commands) {
     if (command === "Start") record.wantsStart = true
@@ -152,6 +163,7 @@ export const forget = (world: World, record: InstanceRecord, detail: string, now
   record.keepUntil = null
   noteStop(world, record)
   world.attention.delete(record)
+  world.denied.delete(record)
   world.records.delete(record.key)
   world.statusDirty = true
 }
@@ -166,7 +178,7 @@ export const fail = (
 ): void => {
   if (!isRunning(record)) return
   const attempt = (record.state?.attempt ?? 0) + 1
-  const terminal = isTerminal(error, { desiredForMillis: now - record.desiredSince, attempt })
+  const terminal = isTerminal(error, { desiredForMillis: now - grantedAt(world, record), attempt })
   const retryAt = now + backoffMillis(attempt, random, error.retryAfterMillis, world.config)
   world.journal.add(now, record.key, "failed", `${error.reason._tag}: ${error.reason.message}`)
   send(world, record, { _tag: "Failed", error, terminal, retryAt }, now)
@@ -177,17 +189,13 @@ export const fail = (
 /** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
 export const offlineAfterFailures = 2
 
-/** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
+/** An owner's rows changed: what was denied anywhere below it may be allowed now (a membership revoked and granted again). */
 export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
-  for (const { keys } of owner.demands.values())
-    for (const key of keys) {
-      const record = world.records.get(key)
-      const state = record?.state
-      if (record === undefined || state?._tag !== "Halted" || state.error.reason._tag !== "Forbidden")
-        continue
-      record.desiredSince = now
-      send(world, record, { _tag: "RetryAsked" }, now)
-    }
+  for (const record of [...world.denied]) {
+    if (!isBelow(world, record, owner)) continue
+    record.desiredSince = now
+    send(world, record, { _tag: "RetryAsked" }, now)
+  }
 }
 
 /** Any answer of the server proves that it can be reached: what waits for the network need not wait longer. */

@@ -47,6 +47,8 @@ export interface InstanceRecord {
   since: number
   desiredSince: number
   held: Held | null
+  /** When its rows changed last, epoch milliseconds: what they grant may not have reached the gateway yet. */
+  rowsChangedAt: number
   /** A commit was tried in this session: the store may hold it although its answer said that it failed. */
   tried: boolean
   /** When the store last learnt of an up-to-date, epoch milliseconds; see `idleCommitMillis`. */
@@ -94,6 +96,8 @@ export interface World {
   /** Owner of each node and the nodes each owns, computed once. */
   readonly ownership: ReadonlyMap<string, Ownership>
   readonly owned: ReadonlyMap<string, ReadonlyArray<string>>
+  /** Halted by a denial: a change above them may have lifted it. */
+  readonly denied: Set<InstanceRecord>
   /** Owners whose rows changed since their demand was last read. */
   readonly dirtyOwners: Set<InstanceKey>
   /** Records that are not settled; each pass looks at these only, so that idle instances cost nothing. */
@@ -128,6 +132,7 @@ export const makeWorld = (
   journal: new Journal(config.journalCapacity),
   ownership: new Map(Object.keys(graph.nodes).map((id) => [id, ownership(graph, id)])),
   owned: new Map(Object.keys(graph.nodes).map((id) => [id, ownedBy(graph, id)])),
+  denied: new Set(),
   dirtyOwners: new Set(),
   attention: new Set(),
   discards: new Set(),
@@ -159,6 +164,7 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   since: now,
   desiredSince: now,
   held: null,
+  rowsChangedAt: 0,
   tried: false,
   storedUpToDateAt: 0,
   demandedBy: new Set(),
@@ -202,6 +208,25 @@ export const ancestorsFresh = (world: World, record: InstanceRecord): boolean =>
     if (owner !== undefined && isFresh(owner) && ancestorsFresh(world, owner)) return true
   }
   return false
+}
+
+/** Whether rows of `owner` demand the instance, directly or through instances between them. */
+export const isBelow = (world: World, record: InstanceRecord, owner: InstanceRecord): boolean => {
+  for (const key of record.demandedBy) {
+    const above = world.records.get(key)
+    if (above !== undefined && (above === owner || isBelow(world, above, owner))) return true
+  }
+  return false
+}
+
+/** When the instance was demanded, or rows above it changed last: a gateway that lags may still deny it for a while after that. */
+export const grantedAt = (world: World, record: InstanceRecord): number => {
+  let at = record.desiredSince
+  for (const key of record.demandedBy) {
+    const above = world.records.get(key)
+    if (above !== undefined) at = Math.max(at, above.rowsChangedAt, grantedAt(world, above))
+  }
+  return at
 }
 
 /** Whether a source should be running or about to run. */

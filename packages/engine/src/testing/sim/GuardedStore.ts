@@ -32,10 +32,13 @@ export interface StoreWatch {
 }
 
 interface Ordered {
-  readonly operation: StoreOperation
+  readonly operation: FaultyOperation
   readonly kind: StoreError["kind"]
   readonly moment: FailureMoment
 }
+
+/** What an ordered failure strikes: a write by name, or the next read of any kind. */
+export type FaultyOperation = "commit" | "collect" | "discardStage" | "wipe" | "read"
 
 const writes: ReadonlySet<StoreOperation> = new Set(["commit", "collect", "discardStage", "wipe"])
 
@@ -62,7 +65,7 @@ export class GuardedStore {
     this.#outside = outside
   }
 
-  failNext(operation: StoreOperation, kind: StoreError["kind"], moment: FailureMoment): void {
+  failNext(operation: FaultyOperation, kind: StoreError["kind"], moment: FailureMoment): void {
     this.#failures.push({ operation, kind, moment })
   }
 
@@ -83,35 +86,24 @@ export class GuardedStore {
     const generation = this.#generation
     const guard = <A>(
       operation: StoreOperation,
-      call: () => Effect.Effect<A, StoreError>,
+      call: Effect.Effect<A, StoreError>,
       look: (value: A) => Effect.Effect<void, unknown> = () => Effect.void,
     ): Effect.Effect<A, StoreError> =>
       Effect.suspend(() => this.#call(generation, operation, call, look))
-    const store = () => this.#inner.store()
+    const inner = this.#inner.store()
+    const watch = this.#watch
     return LocalStore.of({
-      instances: guard("instances", () => store().instances),
+      ...guardAll(inner, guard),
       commit: (shares) =>
         guard(
           "commit",
-          () => Effect.andThen(Effect.orDie(this.#watch.beforeCommit(shares)), store().commit(shares)),
-          (result) => this.#watch.afterCommit(shares, result),
+          Effect.andThen(Effect.orDie(watch.beforeCommit(shares)), inner.commit(shares)),
+          (result) => watch.afterCommit(shares, result),
         ),
       collect: (keys) =>
-        guard(
-          "collect",
-          () => store().collect(keys),
-          (result) => this.#watch.afterCollect(keys, result),
-        ),
-      discardStage: (key) =>
-        guard(
-          "discardStage",
-          () => store().discardStage(key),
-          () => this.#watch.afterDiscard(key),
-        ),
-      wipe: guard("wipe", () => store().wipe, this.#watch.afterWipe),
-      ownerValues: (owners, columns) => guard("ownerValues", () => store().ownerValues(owners, columns)),
-      holders: (table, key) => guard("holders", () => store().holders(table, key)),
-      heldKeys: (key) => guard("heldKeys", () => store().heldKeys(key)),
+        guard("collect", inner.collect(keys), (result) => watch.afterCollect(keys, result)),
+      discardStage: (key) => guard("discardStage", inner.discardStage(key), () => watch.afterDiscard(key)),
+      wipe: guard("wipe", inner.wipe, watch.afterWipe),
     })
   }
 
@@ -124,7 +116,7 @@ export class GuardedStore {
   #call<A>(
     generation: number,
     operation: StoreOperation,
-    call: () => Effect.Effect<A, StoreError>,
+    call: Effect.Effect<A, StoreError>,
     look: (value: A) => Effect.Effect<void, unknown>,
   ): Effect.Effect<A, StoreError> {
     if (generation !== this.#generation || this.isDead) return Effect.never
@@ -132,13 +124,14 @@ export class GuardedStore {
     const death = this.#takeDeath(operation)
     if (death === "before") return this.#die
     if (failure?.moment === "before") return this.#fail(failure)
-    const done = this.#outside(Effect.tap(call(), (value) => Effect.orDie(look(value))))
+    const done = this.#outside(Effect.tap(call, (value) => Effect.orDie(look(value))))
     if (death === "after") return Effect.andThen(done, this.#die)
     return failure === null ? done : Effect.andThen(done, this.#fail(failure))
   }
 
   #takeFailure(operation: StoreOperation): Ordered | null {
-    const index = this.#failures.findIndex((ordered) => ordered.operation === operation)
+    const name = writes.has(operation) ? operation : "read"
+    const index = this.#failures.findIndex((ordered) => ordered.operation === name)
     return index === -1 ? null : (this.#failures.splice(index, 1)[0] ?? null)
   }
 
@@ -164,3 +157,17 @@ export class GuardedStore {
     })
   }
 }
+
+type Guard = <A>(operation: StoreOperation, call: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
+
+/** Every operation of the port under guard, whichever there are. */
+const guardAll = (inner: LocalStore["Service"], guard: Guard): LocalStore["Service"] =>
+  Object.fromEntries(
+    Object.entries(inner).map(([name, member]) => {
+      const operation = name as StoreOperation
+      const call = member as Effect.Effect<unknown, StoreError> | ((...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, StoreError>)
+      return Effect.isEffect(call)
+        ? [name, guard(operation, call)]
+        : [name, (...args: ReadonlyArray<unknown>) => Effect.suspend(() => guard(operation, call(...args)))]
+    }),
+  ) as unknown as LocalStore["Service"]

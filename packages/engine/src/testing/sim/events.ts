@@ -3,13 +3,14 @@
  * can be generated from a seed, written down, shortened and replayed. Every event means something whatever came before it, so that
  * leaving one out never makes another one invalid. Types only.
  */
-import type { FailureMoment, StoreOperation } from "../../adapters/memory/MemoryLocalStore.ts"
+import type { FailureMoment } from "../../adapters/memory/MemoryLocalStore.ts"
 import type { EngineConfigShape } from "../../ports/EngineConfig.ts"
 import type { StoreError } from "../../ports/LocalStore.ts"
 import type { PauseReason } from "../../protocol/InstanceStatus.ts"
 import type { Lease } from "../../protocol/Lease.ts"
 import type { Fault } from "../model/faults.ts"
 import type { Write } from "../model/ModelDatabase.ts"
+import type { FaultyOperation } from "./GuardedStore.ts"
 import type { ModelServerOptions } from "../model/ModelServer.ts"
 
 export type SimEvent =
@@ -43,7 +44,7 @@ export type SimEvent =
   | { readonly _tag: "Kill"; readonly atWrite: number; readonly moment: FailureMoment }
   | {
       readonly _tag: "StoreFault"
-      readonly operation: StoreOperation
+      readonly operation: FaultyOperation
       readonly kind: StoreError["kind"]
       readonly moment: FailureMoment
     }

@@ -182,7 +182,7 @@ const faultOf = (kind: Fault["kind"], random: Seeded): Fault => {
 
 const storeFault = (random: Seeded): SimEvent => ({
   _tag: "StoreFault",
-  operation: random.pick(["commit", "commit", "commit", "collect", "discardStage", "ownerValues"]),
+  operation: random.pick(["commit", "commit", "commit", "collect", "discardStage", "read"]),
   kind: random.chance(0.8) ? "unavailable" : "quota",
   moment: random.pick(["before", "before", "after"]),
 })
