@@ -33,6 +33,8 @@ export class VirtualTime {
   readonly #adjusting: Array<Timer> = []
   #tasks = new Map<number, Array<Task>>()
   #held = 0
+  /** Milliseconds the clock jumped over. */
+  jumped = 0
   #stirred: (() => void) | null = null
 
   /** Epoch milliseconds of virtual time. */
@@ -74,6 +76,7 @@ export class VirtualTime {
     return Effect.andThen(
       Effect.sync(() => {
         this.#now += millis
+        this.jumped += millis
       }),
       this.adjust(0),
     )

@@ -34,6 +34,7 @@ export interface RunOutcome {
   readonly violation: Violation | null
   /** Events applied. */
   readonly steps: number
+  /** Time that passed step by step; what the clock jumped over is not in it. */
   readonly virtualMillis: number
   readonly crashes: number
   readonly restarts: number
@@ -79,7 +80,7 @@ export const runPlan = async (plan: Plan, options: RunOptions): Promise<RunOutco
     seed: plan.seed,
     violation: found.violation,
     steps: counts.steps,
-    virtualMillis: elapsed(),
+    virtualMillis: elapsed() - time.jumped,
     crashes: simulation?.guard.deaths ?? 0,
     restarts: simulation?.restarts ?? 0,
     faults: (simulation?.guard.failed ?? 0) + [...(simulation?.server.struck.values() ?? [])].reduce((a, b) => a + b, 0),
