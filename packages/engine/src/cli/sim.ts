@@ -26,6 +26,7 @@ Runs whole engines on virtual time against a model server, with faults at every 
   --profile NAME   ${[everyProfile, ...profiles.map(({ name }) => name)].join(", ")} (default all: in turn)
   --plan FILE      run a plan that a failing seed printed, instead of seeds
   --save FILE      write the shrunk plan of the first failure
+  --stop           end at the first failure, without shrinking it
   --trace          print everything that happens, with the engine's journal
   --workers N      threads (default: one per core)
   --json           print {seeds, steps, virtualMs, crashes, faults, failures, seedsPerSecond} and nothing else
@@ -51,6 +52,7 @@ const parse = () => {
         plan: { type: "string" },
         save: { type: "string" },
         workers: { type: "string" },
+        stop: { type: "boolean" },
         trace: { type: "boolean" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
@@ -95,6 +97,7 @@ const job: Job = {
   graph: options.graph === undefined ? null : resolve(options.graph),
   params: readParams(options.param ?? []),
   trace: options.trace === true,
+  stop: options.stop === true,
 }
 
 const inThread = (share: Job): Promise<Summary> =>

@@ -25,6 +25,8 @@ export interface Job {
   readonly graph: string | null
   readonly params: Readonly<Record<string, string>>
   readonly trace: boolean
+  /** End at the first failure, without shrinking it. */
+  readonly stop: boolean
   /** Run this plan instead of seeds. */
   readonly plan: Plan | null
 }
@@ -73,7 +75,8 @@ export const runJob = async (job: Job): Promise<Summary> => {
     total.faults += outcome.faults
     trace.push(...outcome.trace)
     if (outcome.violation === null) continue
-    const small = failures.length < maxShrunk && job.plan === null ? await shrink(plan, outcome, run) : { plan, outcome }
+    const shrinks = failures.length < maxShrunk && job.plan === null && !job.stop
+    const small = shrinks ? await shrink(plan, outcome, run) : { plan, outcome }
     failures.push({
       seed: plan.seed,
       invariant: outcome.violation.invariant,
@@ -81,6 +84,7 @@ export const runJob = async (job: Job): Promise<Summary> => {
       events: small.plan.events.length,
       plan: small.plan,
     })
+    if (job.stop) break
   }
   return { ...total, failures, trace }
 }

@@ -186,7 +186,9 @@ export class EngineWatch implements SourceObserver {
         const { status } = yield* engine.explain(stored.key)
         if (status?.state !== "Live") continue
         const { checkpoint } = stored
-        if (status.lastUpToDateAt === null || checkpoint === null || !stored.complete)
+        if (!this.#current.has(stored.key))
+          report("status-honest", `${stored.key} is Live although the server said nothing since the gap`)
+        else if (status.lastUpToDateAt === null || checkpoint === null || !stored.complete)
           report("status-honest", `${stored.key} is Live without a committed up-to-date`)
         else if (checkpoint.handle !== status.handle || checkpoint.offset !== status.offset)
           report("status-honest", `${stored.key} says ${status.handle} ${status.offset}, stored is ${checkpoint.offset}`)
