@@ -135,6 +135,8 @@ export const demandChildren = (
 const withdraw = (world: World, owner: InstanceKey, key: InstanceKey, change: DemandChange): void => {
   const record = world.records.get(key)
   if (record === undefined || !record.demandedBy.delete(owner)) return
+  // Kept or not, it goes when its owner goes.
+  world.records.get(owner)?.below.add(key)
   touch(world, record)
   change.add(record)
 }

@@ -146,13 +146,12 @@ export const purge = (world: World, record: InstanceRecord, detail: string, now:
   if (record.held !== null || record.tried) world.collects.add(record.key)
   record.held = null
   record.tried = false
-  const change = noChange()
-  withdrawAll(world, record, change)
-  for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)
+  withdrawAll(world, record, noChange())
   for (const key of record.below) {
     const child = world.records.get(key)
     if (child !== undefined && !isDemanded(child)) forget(world, child, "its owner went", now)
   }
+  record.below.clear()
 }
 
 /** As {@link purge}, and the instance itself is no longer desired. */

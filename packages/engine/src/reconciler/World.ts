@@ -59,7 +59,7 @@ export interface InstanceRecord {
   rootDemand: boolean
   /** By owned node: the value tuples its rows hold, and the instances they demand. */
   readonly demands: Map<string, Demand>
-  /** Instances its stored rows stand above although it is not desired: they go with it, unless they are demanded otherwise. */
+  /** Instances its rows demanded, or would: they go with it, kept or not, unless they are demanded otherwise. */
   readonly below: Set<InstanceKey>
   /** Number of the current run, unique over all records; inputs of earlier runs are ignored. */
   run: number

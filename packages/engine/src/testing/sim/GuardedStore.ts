@@ -26,6 +26,8 @@ export interface StoreWatch {
     shares: ReadonlyArray<InstanceCommit>,
     result: CommitResult,
   ) => Effect.Effect<void, unknown>
+  /** The engine is told that the commit went through. */
+  readonly acknowledged: (shares: ReadonlyArray<InstanceCommit>) => void
   readonly afterCollect: (keys: ReadonlyArray<InstanceKey>, result: CommitResult) => Effect.Effect<void, unknown>
   readonly afterDiscard: (key: InstanceKey) => Effect.Effect<void, unknown>
   readonly afterWipe: () => Effect.Effect<void, unknown>
@@ -99,7 +101,7 @@ export class GuardedStore {
           "commit",
           Effect.andThen(Effect.orDie(watch.beforeCommit(shares)), inner.commit(shares)),
           (result) => watch.afterCommit(shares, result),
-        ),
+        ).pipe(Effect.tap(() => Effect.sync(() => watch.acknowledged(shares)))),
       collect: (keys) =>
         guard("collect", inner.collect(keys), (result) => watch.afterCollect(keys, result)),
       discardStage: (key) => guard("discardStage", inner.discardStage(key), () => watch.afterDiscard(key)),

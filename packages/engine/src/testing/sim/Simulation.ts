@@ -87,11 +87,8 @@ export class Simulation {
       store,
       {
         beforeCommit: this.engines.beforeCommit,
-        afterCommit: (shares, result) =>
-          Effect.andThen(
-            this.stores.afterCommit(shares, result),
-            Effect.sync(() => this.engines.noteCommitted(shares.map(({ instance }) => instance.key))),
-          ),
+        afterCommit: this.stores.afterCommit,
+        acknowledged: (shares) => this.engines.noteCommitted(shares.map(({ instance }) => instance.key)),
         afterCollect: this.stores.afterCollect,
         afterDiscard: this.stores.afterDiscard,
         afterWipe: this.stores.afterWipe,
@@ -265,9 +262,11 @@ export class Simulation {
     })
 
   #lease(id: number, lease: Lease): Effect.Effect<void> {
-    const held: HeldLease = { lease, scope: null }
-    this.leases.set(id, held)
-    return this.#acquire(held)
+    return Effect.suspend(() => {
+      const held: HeldLease = { lease, scope: null }
+      this.leases.set(id, held)
+      return this.#acquire(held)
+    })
   }
 
   #acquire(held: HeldLease): Effect.Effect<void> {

@@ -245,8 +245,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     id: "revoked-alone",
     what: "a revoked instance goes without what its rows demanded",
     file: steps,
-    find: `for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)`,
-    replace: `void change`,
+    find: `if (child !== undefined && !isDemanded(child)) forget(world, child, "its owner went", now)`,
+    replace: `void child`,
   },
   {
     id: "kept-for-ever",
