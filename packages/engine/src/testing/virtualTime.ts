@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Scheduler, type Scheduler as SchedulerShape } from "effect/Scheduler"
+import type { SimTime } from "./simTime.ts"
 
 /** Virtual runs begin here (epoch milliseconds), so that no age is ever mistaken for "never". */
 export const virtualStartMillis = 1_000_000_000_000
@@ -25,7 +26,7 @@ interface Timer {
 
 type Task = () => void
 
-export class VirtualTime {
+export class VirtualTime implements SimTime {
   #now = virtualStartMillis
   #order = 0
   /** Latest first, so that the earliest is popped. */
@@ -41,6 +42,9 @@ export class VirtualTime {
   get now(): number {
     return this.#now
   }
+
+  /** When virtual runs begin. */
+  readonly startMillis = virtualStartMillis
 
   /** Sleeps that nobody has ended: none may be left when everything is shut. */
   get sleeping(): number {

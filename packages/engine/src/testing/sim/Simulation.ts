@@ -20,7 +20,7 @@ import type { Lease } from "../../protocol/Lease.ts"
 import { modelSource } from "../model/ModelSource.ts"
 import { ModelServer } from "../model/ModelServer.ts"
 import type { Texts } from "../model/filters.ts"
-import { type VirtualTime, virtualStartMillis } from "../virtualTime.ts"
+import type { SimTime } from "../simTime.ts"
 import { EngineWatch } from "./EngineWatch.ts"
 import type { Plan, SimEvent } from "./events.ts"
 import { GuardedStore, type SimStore } from "./GuardedStore.ts"
@@ -43,7 +43,7 @@ export interface SimulationOptions {
   readonly params: Texts
   readonly plan: Plan
   readonly store: SimStore
-  readonly time: VirtualTime
+  readonly time: SimTime
   readonly report: Report
   readonly log: (line: string) => void
 }
@@ -148,7 +148,7 @@ export class Simulation {
   journal(engine: Engine["Service"]): Effect.Effect<ReadonlyArray<string>> {
     return Effect.map(engine.journal, (entries) =>
       entries.map(
-        ({ at, detail, event, key }) => `  journal ${at - virtualStartMillis} ${key ?? "-"} ${event} ${detail}`,
+        ({ at, detail, event, key }) => `  journal ${at - this.#options.time.startMillis} ${key ?? "-"} ${event} ${detail}`,
       ),
     )
   }
