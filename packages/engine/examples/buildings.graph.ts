@@ -17,7 +17,12 @@ export const graph = Graph.make({
     sensors: { columns: { id: "int8", room_id: "text", value: "numeric", label: "text?" } },
   },
   nodes: {
-    access: { table: "access", where: eq("user_id", param("userId")), key: "user-{userId}-access", priority: 5 },
+    access: {
+      table: "access",
+      where: eq("user_id", param("userId")),
+      key: "user-{userId}-access",
+      priority: 5,
+    },
     regions: { table: "regions", parent: "access", on: { id: "region_id" }, key: "region-{id}" },
     sites: { table: "sites", parent: "regions", on: { region_id: "id" }, key: "region-{id}-sites" },
     buildings: { table: "buildings", parent: "sites", on: { site_id: "id" }, key: "site-{id}-buildings" },
@@ -37,7 +42,11 @@ export const graph = Graph.make({
       key: "site-{id}-sensors",
       sync: "onDemand",
     },
-    favourites: { table: "favourites", where: eq("user_id", param("userId")), key: "user-{userId}-favourites" },
+    favourites: {
+      table: "favourites",
+      where: eq("user_id", param("userId")),
+      key: "user-{userId}-favourites",
+    },
     favouriteRooms: { table: "rooms", parent: "favourites", on: { id: "room_id" }, key: "room-{id}" },
     favouriteSensors: {
       table: "sensors",

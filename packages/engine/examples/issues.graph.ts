@@ -10,10 +10,20 @@ export const graph = Graph.make({
   name: "issues",
   params: { userId: identity("uuid"), label: client("text") },
   tables: {
-    project_members: { columns: { project_id: "uuid", user_id: "uuid", role: "text" }, primaryKey: ["project_id", "user_id"] },
+    project_members: {
+      columns: { project_id: "uuid", user_id: "uuid", role: "text" },
+      primaryKey: ["project_id", "user_id"],
+    },
     projects: { columns: { id: "uuid", name: "text", archived: "bool" } },
     issues: {
-      columns: { id: "uuid", project_id: "uuid", assignee_id: "uuid?", status: "text", label: "text?", title: "text" },
+      columns: {
+        id: "uuid",
+        project_id: "uuid",
+        assignee_id: "uuid?",
+        status: "text",
+        label: "text?",
+        title: "text",
+      },
       indexes: [["project_id"]],
     },
     comments: { columns: { id: "int8", issue_id: "uuid", body: "text" }, indexes: [["issue_id"]] },
@@ -41,7 +51,13 @@ export const graph = Graph.make({
       where: eq("archived", false),
       key: "project-{id}",
     },
-    issues: { table: "issues", parent: "projects", on: { project_id: "id" }, where: open, key: "project-{id}-open" },
+    issues: {
+      table: "issues",
+      parent: "projects",
+      on: { project_id: "id" },
+      where: open,
+      key: "project-{id}-open",
+    },
     comments: {
       table: "comments",
       parent: "issues",

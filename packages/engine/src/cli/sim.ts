@@ -65,14 +65,18 @@ const parse = () => {
 
 const whole = (name: string, text: string | undefined, fallback: number): number => {
   const value = Number(text ?? fallback)
-  return Number.isSafeInteger(value) && value >= 0 ? value : complain(`--${name} must be a whole number, not ${text}`)
+  return Number.isSafeInteger(value) && value >= 0
+    ? value
+    : complain(`--${name} must be a whole number, not ${text}`)
 }
 
 const readParams = (given: ReadonlyArray<string>): Record<string, string> =>
   Object.fromEntries(
     given.map((pair): [string, string] => {
       const at = pair.indexOf("=")
-      return at > 0 ? [pair.slice(0, at), pair.slice(at + 1)] : complain(`--param takes name=value, not "${pair}"`)
+      return at > 0
+        ? [pair.slice(0, at), pair.slice(at + 1)]
+        : complain(`--param takes name=value, not "${pair}"`)
     }),
   )
 
@@ -82,10 +86,12 @@ if (options.help === true) {
   process.exit(0)
 }
 const profile = options.profile ?? everyProfile
-if (![everyProfile, ...profiles.map(({ name }) => name)].includes(profile)) complain(`no profile is called "${profile}"`)
+if (![everyProfile, ...profiles.map(({ name }) => name)].includes(profile))
+  complain(`no profile is called "${profile}"`)
 const store = options.store ?? "memory"
 if (store !== "memory" && store !== "pglite") complain(`--store is memory or pglite, not "${store}"`)
-const plan = options.plan === undefined ? null : (JSON.parse(readFileSync(resolve(options.plan), "utf8")) as Plan)
+const plan =
+  options.plan === undefined ? null : (JSON.parse(readFileSync(resolve(options.plan), "utf8")) as Plan)
 const single = plan !== null || options.seed !== undefined
 const start = whole("start", options.seed ?? options.start, 1)
 const seeds = single ? 1 : whole("seeds", options.seeds, 200)
@@ -123,7 +129,12 @@ const summaries =
     ? [await runJob(job)]
     : await Promise.all(
         Array.from({ length: workers }, (_, index) =>
-          inThread({ ...job, start: start + index, step: workers, seeds: Math.ceil((seeds - index) / workers) }),
+          inThread({
+            ...job,
+            start: start + index,
+            step: workers,
+            seeds: Math.ceil((seeds - index) / workers),
+          }),
         ),
       )
 const total = summaries.reduce(add)
@@ -136,7 +147,9 @@ const report = {
 }
 
 const printFailure = ({ events, message, plan: small, seed }: Failure): void => {
-  console.log(`\n${message}\n\nShrunk to ${events} events; replay with: pnpm sim --seed ${seed} --profile ${profile} --trace`)
+  console.log(
+    `\n${message}\n\nShrunk to ${events} events; replay with: pnpm sim --seed ${seed} --profile ${profile} --trace`,
+  )
   console.log(JSON.stringify(small, null, 1))
 }
 
@@ -148,5 +161,6 @@ else {
   console.log(`\n${JSON.stringify({ ...rest, failures: failures.length })}`)
 }
 const [first] = total.failures
-if (options.save !== undefined && first !== undefined) writeFileSync(resolve(options.save), JSON.stringify(first.plan, null, 1))
+if (options.save !== undefined && first !== undefined)
+  writeFileSync(resolve(options.save), JSON.stringify(first.plan, null, 1))
 process.exit(total.failures.length > 0 ? 1 : 0)

@@ -60,7 +60,13 @@ export const runJob = async (job: Job): Promise<Summary> => {
   const graph = await loadGraph(job.graph ?? example)
   const params = { ...madeUpParams(graph), ...job.params }
   const makeStore = job.store === "pglite" ? await pgliteStores(graph) : undefined
-  const options = { graph, params, profile: job.profile, trace: job.trace, ...(makeStore === undefined ? {} : { makeStore }) }
+  const options = {
+    graph,
+    params,
+    profile: job.profile,
+    trace: job.trace,
+    ...(makeStore === undefined ? {} : { makeStore }),
+  }
   const run = runOptionsOf(options)
   const total = { seeds: 0, steps: 0, virtualMs: 0, crashes: 0, faults: 0 }
   const failures: Array<Failure> = []
@@ -97,7 +103,9 @@ const pgliteStores = async (graph: GraphData): Promise<RunOptions["makeStore"]> 
   const open = PgliteLocalStore.make({ pglite, graph })
   const rows = (name: string): Effect.Effect<ReadonlyArray<TextRow>, unknown> => {
     const table = graph.tables[name]
-    const columns = Object.keys(table?.columns ?? {}).map((column) => `${quoteIdent(column)}::text as ${quoteIdent(column)}`)
+    const columns = Object.keys(table?.columns ?? {}).map(
+      (column) => `${quoteIdent(column)}::text as ${quoteIdent(column)}`,
+    )
     const keys = (table?.primaryKey ?? []).map((column) => `${quoteIdent(column)}::text collate "C"`)
     const text = `select ${columns.join(", ")} from ${quoteIdent(name)} order by ${keys.join(", ")}`
     return Effect.tryPromise(async () => (await pglite.query<TextRow>(text)).rows)

@@ -225,10 +225,7 @@ export const expire = (world: World, now: number): boolean => {
   return world.records.size < before
 }
 
-/**
- * While an owner has never been complete, a missing binding may only be missing yet. A halted one is not waited for: it may stay
- * halted for ever, and what it will demand once it is reopened is fetched then.
- */
+/** While an owner has never been complete, a missing binding may only be missing yet. A halted one is not waited for: it may stay so. */
 export const ownersComplete = (world: World, record: InstanceRecord): boolean => {
   const owner = world.ownership.get(record.node.id)?.owner ?? null
   for (const candidate of world.records.values())

@@ -180,10 +180,13 @@ export class TestWorld {
       yield* Effect.orDie(simulation.restart())
       yield* this.time.adjust(0)
     }
-    if (simulation.engine !== null) yield* simulation.engines.check(simulation.engine, simulation.pauses.size > 0)
+    if (simulation.engine !== null)
+      yield* simulation.engines.check(simulation.engine, simulation.pauses.size > 0)
     const [violation] = this.#violations
     if (violation !== undefined)
-      yield* this.broken(`"${violation.invariant}" is broken (${invariants[violation.invariant]}): ${violation.message}`)
+      return yield* this.broken(
+        `"${violation.invariant}" is broken (${invariants[violation.invariant]}): ${violation.message}`,
+      )
   })
 
   #engine<A>(use: (engine: NonNullable<Simulation["engine"]>) => Effect.Effect<A>): Effect.Effect<A> {
@@ -215,8 +218,13 @@ export const expectRows = (
   Effect.suspend(() => {
     const left = [...world.rows(table)]
     for (const row of expected) {
-      const index = left.findIndex((local) => Object.keys(row).every((column) => local[column] === row[column]))
-      if (index === -1) return world.broken(`${table} lacks ${JSON.stringify(row)}; it shows ${JSON.stringify(world.rows(table))}`)
+      const index = left.findIndex((local) =>
+        Object.keys(row).every((column) => local[column] === row[column]),
+      )
+      if (index === -1)
+        return world.broken(
+          `${table} lacks ${JSON.stringify(row)}; it shows ${JSON.stringify(world.rows(table))}`,
+        )
       left.splice(index, 1)
     }
     return left.length === 0 ? Effect.void : world.broken(`${table} shows too much: ${JSON.stringify(left)}`)

@@ -41,7 +41,14 @@ export { Oracle } from "./model/Oracle.ts"
 export type { Expected } from "./model/Oracle.ts"
 export type { ActiveFault, Fault } from "./model/faults.ts"
 export type { Answer, ShapeRequest } from "./model/answers.ts"
-export { describeFailure, everyProfile, madeUpParams, planOf, runOptionsOf, simulate } from "./sim/simulate.ts"
+export {
+  describeFailure,
+  everyProfile,
+  madeUpParams,
+  planOf,
+  runOptionsOf,
+  simulate,
+} from "./sim/simulate.ts"
 export type { SimulateOptions } from "./sim/simulate.ts"
 export { runPlan } from "./sim/runPlan.ts"
 export type { RunOptions, RunOutcome } from "./sim/runPlan.ts"

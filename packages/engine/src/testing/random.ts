@@ -38,7 +38,6 @@ export const seeded = (seed: number): Seeded => {
 
 /** What Effect's `Random` service asks for, out of a sequence of ours. */
 export const randomService = (random: Seeded) => ({
-  nextIntUnsafe: (): number =>
-    Math.floor((random.next() * 2 - 1) * Number.MAX_SAFE_INTEGER),
+  nextIntUnsafe: (): number => Math.floor((random.next() * 2 - 1) * Number.MAX_SAFE_INTEGER),
   nextDoubleUnsafe: random.next,
 })

@@ -50,7 +50,8 @@ class Script {
       if (log === undefined) return Effect.never
       if (request.handle !== null && request.handle !== log.handle)
         return Effect.succeed({ _tag: "Void", lost: false } as const)
-      const next = log.chunks[log.chunks.findIndex(({ checkpoint }) => checkpoint.offset === request.offset) + 1]
+      const next =
+        log.chunks[log.chunks.findIndex(({ checkpoint }) => checkpoint.offset === request.offset) + 1]
       if (next === undefined) return Effect.andThen(this.#wait, this.#answer(key, request))
       this.sent.set(key, (this.sent.get(key) ?? 0) + 1)
       return Effect.succeed({

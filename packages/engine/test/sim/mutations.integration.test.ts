@@ -8,7 +8,9 @@ const few = ["no-provenance", "swap-keeps-old", "blink", "leaked-slot", "acknowl
 
 it("catches deliberate defects of the store, the slots and the reconciler", { timeout: 120_000 }, () => {
   const only = few.flatMap((id) => ["--only", id])
-  const { stdout } = spawnSync(process.execPath, [command, ...only, "--seeds", "400", "--json"], { encoding: "utf8" })
+  const { stdout } = spawnSync(process.execPath, [command, ...only, "--seeds", "400", "--json"], {
+    encoding: "utf8",
+  })
   const { mutations } = JSON.parse(stdout) as { mutations: ReadonlyArray<{ id: string; caught: boolean }> }
   expect(mutations.filter(({ caught }) => !caught)).toEqual([])
   expect(mutations).toHaveLength(few.length)

@@ -51,7 +51,10 @@ describe("The simulation", () => {
 
   it("plays the same seed as the same run, line by line", { timeout }, async () => {
     for (const seed of [3, 5]) {
-      const [one, other] = [await simulate(seed, { graph: issues, trace: true }), await simulate(seed, { graph: issues, trace: true })]
+      const [one, other] = [
+        await simulate(seed, { graph: issues, trace: true }),
+        await simulate(seed, { graph: issues, trace: true }),
+      ]
       expect(one.trace.length).toBeGreaterThan(100)
       expect(one.trace).toEqual(other.trace)
     }
@@ -62,7 +65,10 @@ const plans = fileURLToPath(new URL("./plans", import.meta.url))
 
 describe("A plan that broke an invariant once", () => {
   for (const file of readdirSync(plans)) {
-    const { graph, plan } = JSON.parse(readFileSync(`${plans}/${file}`, "utf8")) as { graph: string; plan: Plan }
+    const { graph, plan } = JSON.parse(readFileSync(`${plans}/${file}`, "utf8")) as {
+      graph: string
+      plan: Plan
+    }
     it(`holds: ${file.replace(".json", "").replaceAll("-", " ")}`, { timeout }, async () => {
       const known = graphs[graph]
       if (known === undefined) throw new Error(`${file} names no known graph`)
@@ -84,17 +90,22 @@ const leakyStore = (graph: GraphData): Effect.Effect<SimStore> =>
   }))
 
 describe("A failing seed", () => {
-  it("shrinks to a plan of few events that breaks the same invariant and can be run again", { timeout: 120_000 }, async () => {
-    const options = runOptionsOf({ graph: workspaces, makeStore: leakyStore(workspaces) })
-    let seed = 1
-    let outcome = await runPlan(planOf(seed, { graph: workspaces }), options)
-    while (outcome.violation === null) outcome = await runPlan(planOf(++seed, { graph: workspaces }), options)
-    const small = await shrink(planOf(seed, { graph: workspaces }), outcome, options)
-    expect(small.plan.events.length).toBeLessThanOrEqual(20)
-    const written = JSON.parse(JSON.stringify(small.plan)) as Plan
-    const again = await runPlan(written, options)
-    expect(again.violation).toEqual(small.outcome.violation)
-    expect(again.violation?.invariant).toBe(outcome.violation.invariant)
-    expect(describeFailure(again)).toContain(`seed ${seed} breaks`)
-  })
+  it(
+    "shrinks to a plan of few events that breaks the same invariant and can be run again",
+    { timeout: 120_000 },
+    async () => {
+      const options = runOptionsOf({ graph: workspaces, makeStore: leakyStore(workspaces) })
+      let seed = 1
+      let outcome = await runPlan(planOf(seed, { graph: workspaces }), options)
+      while (outcome.violation === null)
+        outcome = await runPlan(planOf(++seed, { graph: workspaces }), options)
+      const small = await shrink(planOf(seed, { graph: workspaces }), outcome, options)
+      expect(small.plan.events.length).toBeLessThanOrEqual(20)
+      const written = JSON.parse(JSON.stringify(small.plan)) as Plan
+      const again = await runPlan(written, options)
+      expect(again.violation).toEqual(small.outcome.violation)
+      expect(again.violation?.invariant).toBe(outcome.violation.invariant)
+      expect(describeFailure(again)).toContain(`seed ${seed} breaks`)
+    },
+  )
 })

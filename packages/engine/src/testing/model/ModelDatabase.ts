@@ -140,7 +140,10 @@ export class ModelDatabase {
       return { table, key, op, before, after: null }
     }
     const next = Object.fromEntries(
-      target.columns.map((column) => [column, row[column] ?? (column in row ? null : (before?.row[column] ?? null))]),
+      target.columns.map((column) => [
+        column,
+        row[column] ?? (column in row ? null : (before?.row[column] ?? null)),
+      ]),
     )
     if (before !== null && target.columns.every((column) => before.row[column] === next[column])) return null
     const after: Version = { seq: ++this.#seq, row: next }

@@ -6,9 +6,14 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GraphData } from "../../graph/Graph.ts"
-import type { Message } from "../../protocol/Message.ts"
 import type { Instance, InstanceKey } from "../../protocol/Shape.ts"
-import { Forbidden, Network, type ShapeErrorReason, ShapeRejected, Unauthorised } from "../../protocol/ShapeError.ts"
+import {
+  Forbidden,
+  Network,
+  type ShapeErrorReason,
+  ShapeRejected,
+  Unauthorised,
+} from "../../protocol/ShapeError.ts"
 import { type Seeded, seeded } from "../random.ts"
 import { type ActiveFault, type Fault, reasonOf } from "./faults.ts"
 import type { Texts } from "./filters.ts"
@@ -150,7 +155,10 @@ export class ModelServer {
 
   #strikes(instance: Instance, now: number): ReadonlyArray<Fault> {
     return this.faults
-      .filter(({ node, share, until }) => until > now && this.#random.chance(share) && (node ?? instance.node) === instance.node)
+      .filter(
+        ({ node, share, until }) =>
+          until > now && this.#random.chance(share) && (node ?? instance.node) === instance.node,
+      )
       .map(({ fault }) => fault)
   }
 
@@ -161,7 +169,11 @@ export class ModelServer {
     return millis === 0 ? Effect.void : Effect.sleep(millis)
   }
 
-  #refuse(instance: Instance, faults: ReadonlyArray<Fault>, now: number): Effect.Effect<void, ShapeErrorReason> {
+  #refuse(
+    instance: Instance,
+    faults: ReadonlyArray<Fault>,
+    now: number,
+  ): Effect.Effect<void, ShapeErrorReason> {
     if (this.downUntil > now) return this.#fail("down", new Network({ message: "connection refused" }))
     if (this.expiredUntil > now) return this.#fail("expired", new Unauthorised({ message: "token expired" }))
     for (const fault of faults) {
@@ -169,7 +181,10 @@ export class ModelServer {
       if (reason !== null) return this.#fail(fault.kind, reason)
     }
     if (faults.some(({ kind }) => kind === "hang"))
-      return Effect.andThen(Effect.sleep(watchdogMillis), this.#fail("hang", new Network({ message: "no answer" })))
+      return Effect.andThen(
+        Effect.sleep(watchdogMillis),
+        this.#fail("hang", new Network({ message: "no answer" })),
+      )
     if (!this.#isGranted(instance.key, now))
       return this.#fail("revoked", new Forbidden({ revoked: true, message: "revoked" }))
     return Effect.void
@@ -188,31 +203,31 @@ export class ModelServer {
     return this.#answer(request, shape, faults)
   }
 
-  readonly #answer = Effect.fnUntraced({ self: this }, function* (
-    request: ShapeRequest,
-    shape: Shape,
-    faults: ReadonlyArray<Fault>,
-  ) {
-    const options = {
-      snapshotChunk: this.#options.snapshotChunk,
-      logChunk: faults.some(({ kind }) => kind === "tiny") ? 1 : this.#options.logChunk,
-      stale: !request.fresh && faults.some(({ kind }) => kind === "stale"),
-      repeat: faults.some(({ kind }) => kind === "repeat"),
-      random: this.#random,
-    }
-    const start = yield* Clock.currentTimeMillis
-    const deadline = start + this.#options.pollMillis
-    for (;;) {
-      const now = yield* Clock.currentTimeMillis
-      if (this.downUntil > now) return yield* this.#failWith("drop")
-      const log = shape.logs.at(-1)
-      if (log === undefined) return yield* this.#failWith("drop")
-      log.settle(now)
-      const answer = read(shape.logs, request, options)
-      if (!request.live || answer._tag === "Void" || answer.messages.length > 0 || now >= deadline) return answer
-      yield* waitFor(shape.waiters, Math.min(deadline, log.nextAt ?? deadline) - now)
-    }
-  })
+  readonly #answer = Effect.fnUntraced(
+    { self: this },
+    function* (request: ShapeRequest, shape: Shape, faults: ReadonlyArray<Fault>) {
+      const options = {
+        snapshotChunk: this.#options.snapshotChunk,
+        logChunk: faults.some(({ kind }) => kind === "tiny") ? 1 : this.#options.logChunk,
+        stale: !request.fresh && faults.some(({ kind }) => kind === "stale"),
+        repeat: faults.some(({ kind }) => kind === "repeat"),
+        random: this.#random,
+      }
+      const start = yield* Clock.currentTimeMillis
+      const deadline = start + this.#options.pollMillis
+      for (;;) {
+        const now = yield* Clock.currentTimeMillis
+        if (this.downUntil > now) return yield* this.#failWith("drop")
+        const log = shape.logs.at(-1)
+        if (log === undefined) return yield* this.#failWith("drop")
+        log.settle(now)
+        const answer = read(shape.logs, request, options)
+        if (!request.live || answer._tag === "Void" || answer.messages.length > 0 || now >= deadline)
+          return answer
+        yield* waitFor(shape.waiters, Math.min(deadline, log.nextAt ?? deadline) - now)
+      }
+    },
+  )
 
   #open(name: string, shape: Shape, instance: Instance): void {
     const selection = this.#oracle.selection(instance.node, instance.bindings)
@@ -272,16 +287,11 @@ export class ModelServer {
 
 /** Waits for a wake or for so many milliseconds. */
 const waitFor = (waiters: Set<() => void>, millis: number): Effect.Effect<void> =>
-  Effect.raceFirst(
-    Effect.callback<void>((resume) => {
-      const waiter = (): void => {
-        waiters.delete(waiter)
-        resume(Effect.void)
-      }
-      waiters.add(waiter)
-      return Effect.sync(() => waiters.delete(waiter))
-    }),
-    Effect.sleep(Math.max(1, millis)),
-  )
-
-export type { Answer, Message, ShapeRequest }
+  Effect.callback<void>((resume) => {
+    const waiter = (): void => {
+      waiters.delete(waiter)
+      resume(Effect.void)
+    }
+    waiters.add(waiter)
+    return Effect.sync(() => waiters.delete(waiter))
+  }).pipe(Effect.timeoutOrElse({ duration: Math.max(1, millis), orElse: () => Effect.void }))

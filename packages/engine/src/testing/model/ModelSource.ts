@@ -7,9 +7,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { ConnectionSlots, type Lane, type Slot, slotCut, type SlotCut } from "../../adapters/electric/ConnectionSlots.ts"
+import {
+  ConnectionSlots,
+  type Lane,
+  type Slot,
+  slotCut,
+  type SlotCut,
+} from "../../adapters/electric/ConnectionSlots.ts"
 import { type Batch, ShapeSource, type SourceEvent } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
 import { OffsetWord } from "../../protocol/constants.ts"
@@ -55,7 +61,9 @@ export const modelSource = (options: ModelSourceOptions): Layer.Layer<ShapeSourc
       ShapeSource.of({
         changes: (instance, resume) =>
           Stream.unwrap(
-            Effect.map(startRun(options, slots, instance, resume), (pull) => Stream.fromPull(Effect.succeed(pull))),
+            Effect.map(startRun(options, slots, instance, resume), (pull) =>
+              Stream.fromPull(Effect.succeed(pull)),
+            ),
           ),
         connections: slots.connections,
       }),

@@ -104,7 +104,11 @@ export class Oracle {
 }
 
 /** The distinct binding values that an owner's rows hold for an owned node. */
-export const bindingsIn = (graph: GraphData, owned: string, rows: Iterable<TextRow>): ReadonlyArray<Texts> => {
+export const bindingsIn = (
+  graph: GraphData,
+  owned: string,
+  rows: Iterable<TextRow>,
+): ReadonlyArray<Texts> => {
   const { bindings } = ownershipOf(graph, owned)
   const found = new Map<string, Texts>()
   for (const row of rows) {

@@ -5,11 +5,22 @@
  * "the checkpoint is never ahead of the data". Pure but for its own state; the server gives it transactions and the time.
  */
 import type { RowKey } from "../../adapters/store/rowKey.ts"
-import type { Message, SnapshotVisibility, TextRow } from "../../protocol/Message.ts"
+import type { Message, SnapshotVisibility } from "../../protocol/Message.ts"
 import type { Instance } from "../../protocol/Shape.ts"
 import { del, insert, moveIn, moveOut, snapshotEnd, update } from "../messages.ts"
-import type { ModelDatabase, RowEvent, Transaction, Version } from "./ModelDatabase.ts"
-import { innerValues, project, type Selection, tupleOf } from "./selection.ts"
+import {
+  difference,
+  keyColumns,
+  type Member,
+  memberOf,
+  patternsOf,
+  queryMembers,
+  rowOf,
+  sameSet,
+  tagsOf,
+} from "./members.ts"
+import type { ModelDatabase, RowEvent, Transaction } from "./ModelDatabase.ts"
+import { innerValues, type Selection } from "./selection.ts"
 
 /** What a stretch of log does to a reader: row → version, or null when the row leaves. */
 type Effects = ReadonlyArray<readonly [key: RowKey, seq: number | null]>
@@ -21,12 +32,6 @@ export interface Entry {
   readonly effects: Effects
   /** An up-to-date may follow it. */
   boundary: boolean
-}
-
-interface Member {
-  readonly key: RowKey
-  readonly version: Version
-  readonly tuple: string | null
 }
 
 interface Committed {
@@ -69,7 +74,7 @@ export class ShapeLog {
   readonly instance: Instance
   readonly selection: Selection
   readonly snapshot: ReadonlyArray<Member>
-  readonly visibility: SnapshotVisibility
+  readonly snapshotEnd: Message
   readonly entries: Array<Entry> = []
   readonly #options: ShapeLogOptions
   readonly #head = new Map<RowKey, Member>()
@@ -82,9 +87,9 @@ export class ShapeLog {
     this.handle = options.handle
     this.instance = options.instance
     this.selection = selection
-    this.visibility = database.visibility()
+    this.snapshotEnd = snapshotEnd(database.visibility())
     this.#values = this.#valuesNow()
-    this.snapshot = this.#query(this.#values)
+    this.snapshot = queryMembers(this.#options.database, this.selection, this.#values)
     for (const member of this.snapshot) this.#head.set(member.key, member)
   }
 
@@ -96,18 +101,21 @@ export class ShapeLog {
 
   /** Messages of a stretch of the snapshot. */
   snapshotMessages(from: number, to: number): ReadonlyArray<Message> {
-    return this.snapshot.slice(from, to).map((member) => insert(this.#table, this.#rowOf(member), this.#tags(member.tuple)))
-  }
-
-  get snapshotEnd(): Message {
-    return snapshotEnd(this.visibility)
+    return this.snapshot
+      .slice(from, to)
+      .map((member) =>
+        insert(this.#table, rowOf(this.selection, member), tagsOf(this.handle, this.selection, member.tuple)),
+      )
   }
 
   /** To be called before a transaction changes the tables: a waiting query may have to be run just before it. */
   prepare(): (() => void) | null {
     const move = this.#move
     if (move === null || move.found !== null) return null
-    const found = { rows: this.#query(move.values), visibility: this.#options.database.visibility() }
+    const found = {
+      rows: queryMembers(this.#options.database, this.selection, move.values),
+      visibility: this.#options.database.visibility(),
+    }
     return () => {
       move.found ??= found
     }
@@ -158,27 +166,6 @@ export class ShapeLog {
     return inner === null ? null : innerValues(inner, this.#options.database.read)
   }
 
-  /** Rows whose edge has one of the values now (all matching rows without an edge). */
-  #query(values: ReadonlySet<string> | null): ReadonlyArray<Member> {
-    const { database } = this.#options
-    const members: Array<Member> = []
-    for (const row of database.read(this.#table)) {
-      const key = database.keyOf(this.#table, row)
-      const version = database.version(this.#table, key)
-      const member = version === null ? null : this.#member(key, version, values)
-      if (member !== null) members.push(member)
-    }
-    return members
-  }
-
-  #member(key: RowKey, version: Version, values: ReadonlySet<string> | null): Member | null {
-    const { inner, matches } = this.selection
-    if (!matches(version.row)) return null
-    if (inner === null) return { key, version, tuple: null }
-    const tuple = tupleOf(version.row, inner.columns)
-    return tuple !== null && values?.has(tuple) === true ? { key, version, tuple } : null
-  }
-
   #process({ transaction, values }: Committed, now: number): void {
     const known = this.#values
     if (values === null || known === null || sameSet(known, values)) {
@@ -197,14 +184,18 @@ export class ShapeLog {
   #leave(values: ReadonlySet<string>, { txid }: Transaction): void {
     const gone = [...this.#head.values()].filter(({ tuple }) => tuple !== null && values.has(tuple))
     for (const { key } of gone) this.#head.delete(key)
-    const patterns = [...values].map((value) => ({ pos: 0, value: this.#hash(value) }))
-    this.#append(null, moveOut(patterns, txid), gone.map(({ key }) => [key, null]))
+    const patterns = patternsOf(this.handle, values)
+    this.#append(
+      null,
+      moveOut(patterns, txid),
+      gone.map(({ key }) => [key, null]),
+    )
     this.#close()
   }
 
   #enter(values: ReadonlySet<string>, { txid }: Transaction, now: number): void {
     const pace = this.#options.pace()
-    const rows = pace.late ? null : this.#query(values)
+    const rows = pace.late ? null : queryMembers(this.#options.database, this.selection, values)
     this.#move = {
       values,
       txid,
@@ -221,12 +212,12 @@ export class ShapeLog {
   #advance(move: Move, now: number): void {
     if (now < (move.told ? move.rowsAt : move.eventAt)) return
     const found = (move.found ??= {
-      rows: this.#query(move.values),
+      rows: queryMembers(this.#options.database, this.selection, move.values),
       visibility: this.#options.database.visibility(),
     })
     if (!move.told) {
       for (const { transaction } of move.before) this.#changes(transaction, this.#values)
-      const patterns = [...move.values].map((value) => ({ pos: 0, value: this.#hash(value) }))
+      const patterns = patternsOf(this.handle, move.values)
       this.#append(null, moveIn(patterns, move.txid), [])
       this.#close()
       move.told = true
@@ -234,8 +225,10 @@ export class ShapeLog {
     }
     for (const member of found.rows) {
       this.#head.set(member.key, member)
-      const options = { ...this.#tags(member.tuple), moveIn: true }
-      this.#append(null, insert(this.#table, this.#rowOf(member), options), [[member.key, member.version.seq]])
+      const options = { ...tagsOf(this.handle, this.selection, member.tuple), moveIn: true }
+      this.#append(null, insert(this.#table, rowOf(this.selection, member), options), [
+        [member.key, member.version.seq],
+      ])
     }
     if (found.rows.length > 0) this.#append(null, snapshotEnd(found.visibility), [])
     this.#close()
@@ -253,35 +246,45 @@ export class ShapeLog {
 
   #change({ lsn, txid }: Transaction, change: RowEvent, values: ReadonlySet<string> | null): void {
     const known = this.#head.get(change.key)
-    const next = change.after === null ? null : this.#member(change.key, change.after, values)
+    const next = change.after === null ? null : memberOf(this.selection, change.key, change.after, values)
     const at = { lsn, op: change.op, txid }
     if (next === null) {
       if (known === undefined) return
       this.#head.delete(change.key)
-      this.#append(at, del(this.#table, this.#keyColumns(known.version.row), at), [[change.key, null]])
+      this.#append(at, del(this.#table, keyColumns(this.selection, known.version.row), at), [
+        [change.key, null],
+      ])
       return
     }
     this.#head.set(change.key, next)
-    const tags = this.#tags(next.tuple)
+    const tags = tagsOf(this.handle, this.selection, next.tuple)
     const effects: Effects = [[change.key, next.version.seq]]
     if (known === undefined) {
-      this.#append(at, insert(this.#table, this.#rowOf(next), { ...at, ...tags }), effects)
+      this.#append(at, insert(this.#table, rowOf(this.selection, next), { ...at, ...tags }), effects)
       return
     }
-    const before = this.#rowOf(known)
+    const before = rowOf(this.selection, known)
     const sent = Object.fromEntries(
-      Object.entries(this.#rowOf(next)).filter(
+      Object.entries(rowOf(this.selection, next)).filter(
         ([column, value]) => before[column] !== value || this.selection.table.primaryKey.includes(column),
       ),
     )
-    const removed = known.tuple === next.tuple || known.tuple === null ? [] : (this.#tags(known.tuple).tags ?? [])
+    const removed =
+      known.tuple === next.tuple || known.tuple === null
+        ? []
+        : (tagsOf(this.handle, this.selection, known.tuple).tags ?? [])
     const moved = next.tuple === null ? {} : { ...tags, removedTags: removed }
     const changed = Object.keys(sent).length > this.selection.table.primaryKey.length
     // Columns this shape does not select are not its business, except that its tags may have changed.
-    if (changed || removed.length > 0) this.#append(at, update(this.#table, sent, { ...at, ...moved }), effects)
+    if (changed || removed.length > 0)
+      this.#append(at, update(this.#table, sent, { ...at, ...moved }), effects)
   }
 
-  #append(at: { readonly lsn: number; readonly op: number } | null, message: Message, effects: Effects): void {
+  #append(
+    at: { readonly lsn: number; readonly op: number } | null,
+    message: Message,
+    effects: Effects,
+  ): void {
     const last = this.entries.at(-1) ?? { tx: 1, op: 0 }
     const position = at === null ? { tx: last.tx, op: last.op + 1 } : { tx: at.lsn, op: at.op }
     this.entries.push({ ...position, message, effects, boundary: false })
@@ -291,29 +294,4 @@ export class ShapeLog {
     const last = this.entries.at(-1)
     if (last !== undefined) last.boundary = true
   }
-
-  #rowOf(member: Member): TextRow {
-    return project(this.selection.table, member.version.row)
-  }
-
-  #keyColumns(row: TextRow): TextRow {
-    return Object.fromEntries(this.selection.table.primaryKey.map((column) => [column, row[column] ?? null]))
-  }
-
-  /** Depends on the handle, as the real hashes do: tags of another handle mean nothing. */
-  #hash(tuple: string): string {
-    return `${this.handle}:${tuple.replaceAll("/", "%2F")}`
-  }
-
-  #tags(tuple: string | null): { readonly tags?: ReadonlyArray<string>; readonly activeConditions?: ReadonlyArray<boolean> } {
-    if (tuple === null) return {}
-    const slots = [this.#hash(tuple), ...Array.from({ length: this.selection.conditions }, () => "1")]
-    return { tags: [slots.join("/")], activeConditions: slots.map(() => true) }
-  }
 }
-
-const difference = (left: ReadonlySet<string>, right: ReadonlySet<string>): ReadonlySet<string> =>
-  new Set([...left].filter((value) => !right.has(value)))
-
-const sameSet = (left: ReadonlySet<string>, right: ReadonlySet<string> | null): boolean =>
-  right !== null && left.size === right.size && [...left].every((value) => right.has(value))

@@ -109,7 +109,11 @@ const olderEnd = (log: ShapeLog, from: number, random: Seeded): number => {
 }
 
 /** What a reader holds at an offset of a log: row → version. Null when the offset is none of this log's. */
-export const viewAt = (log: ShapeLog, offset: string, snapshotChunk: number): ReadonlyMap<RowKey, number> | null => {
+export const viewAt = (
+  log: ShapeLog,
+  offset: string,
+  snapshotChunk: number,
+): ReadonlyMap<RowKey, number> | null => {
   const [tx = "", op = ""] = offset.split("_")
   const inSnapshot = tx === "0"
   const rows =

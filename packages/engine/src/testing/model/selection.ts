@@ -35,12 +35,7 @@ const conjuncts = (filter: Filter | null): ReadonlyArray<Filter> =>
   filter === null ? [] : filter._tag === "And" ? filter.filters.flatMap(conjuncts) : [filter]
 
 /** The selection of one instance of a node. */
-export const selectionOf = (
-  graph: GraphData,
-  node: string,
-  bindings: Texts,
-  params: Texts,
-): Selection => {
+export const selectionOf = (graph: GraphData, node: string, bindings: Texts, params: Texts): Selection => {
   const path = pathToOwner(graph, node)
   const level = (index: number): Selection => {
     const declared = path[index]

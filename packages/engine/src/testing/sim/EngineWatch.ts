@@ -64,7 +64,9 @@ export class EngineWatch implements SourceObserver {
     const count = (this.#running.get(key) ?? 0) + 1
     this.#running.set(key, count)
     this.#seen.set(key, instance)
-    this.#options.log(`run ${key} from ${resume === null ? "the start" : `${resume.handle} ${resume.offset}`}`)
+    this.#options.log(
+      `run ${key} from ${resume === null ? "the start" : `${resume.handle} ${resume.offset}`}`,
+    )
     if (count > 1) this.#options.report("one-run-per-instance", `${key} has ${count} runs`)
   }
 
@@ -107,7 +109,8 @@ export class EngineWatch implements SourceObserver {
       Effect.sync(() => {
         this.#open++
         const { maxConnections, report } = this.#options
-        if (this.#open > maxConnections) report("connection-budget", `${this.#open} requests of ${maxConnections} are open`)
+        if (this.#open > maxConnections)
+          report("connection-budget", `${this.#open} requests of ${maxConnections} are open`)
       }),
       () => request,
       () =>
@@ -144,7 +147,8 @@ export class EngineWatch implements SourceObserver {
     const { graph, report, stores } = this.#options
     const { owner } = ownershipOf(graph, instance.node)
     if (owner === null) return
-    if (!this.#isAnchored(instance, 0)) report("ancestors-first", `${instance.key} commits before its ancestors`)
+    if (!this.#isAnchored(instance, 0))
+      report("ancestors-first", `${instance.key} commits before its ancestors`)
     for (const { stored } of stores.known.values()) {
       const node = graph.nodes[stored.node]
       if (stored.key === instance.key || node?.sync !== "always" || stores.isDemanded(stored)) continue
@@ -191,7 +195,10 @@ export class EngineWatch implements SourceObserver {
         else if (status.lastUpToDateAt === null || checkpoint === null || !stored.complete)
           report("status-honest", `${stored.key} is Live without a committed up-to-date`)
         else if (checkpoint.handle !== status.handle || checkpoint.offset !== status.offset)
-          report("status-honest", `${stored.key} says ${status.handle} ${status.offset}, stored is ${checkpoint.offset}`)
+          report(
+            "status-honest",
+            `${stored.key} says ${status.handle} ${status.offset}, stored is ${checkpoint.offset}`,
+          )
       }
     })
 }

@@ -28,9 +28,12 @@ export interface StoreWatch {
   ) => Effect.Effect<void, unknown>
   /** The engine is told that the commit went through. */
   readonly acknowledged: (shares: ReadonlyArray<InstanceCommit>) => void
-  readonly afterCollect: (keys: ReadonlyArray<InstanceKey>, result: CommitResult) => Effect.Effect<void, unknown>
+  readonly afterCollect: (
+    keys: ReadonlyArray<InstanceKey>,
+    result: CommitResult,
+  ) => Effect.Effect<void, unknown>
   readonly afterDiscard: (key: InstanceKey) => Effect.Effect<void, unknown>
-  readonly afterWipe: () => Effect.Effect<void, unknown>
+  readonly afterWipe: Effect.Effect<void, unknown>
 }
 
 interface Ordered {
@@ -90,8 +93,7 @@ export class GuardedStore {
       operation: StoreOperation,
       call: Effect.Effect<A, StoreError>,
       look: (value: A) => Effect.Effect<void, unknown> = () => Effect.void,
-    ): Effect.Effect<A, StoreError> =>
-      Effect.suspend(() => this.#call(generation, operation, call, look))
+    ): Effect.Effect<A, StoreError> => Effect.suspend(() => this.#call(generation, operation, call, look))
     const inner = this.#inner.store()
     const watch = this.#watch
     return LocalStore.of({
@@ -102,10 +104,9 @@ export class GuardedStore {
           Effect.andThen(Effect.orDie(watch.beforeCommit(shares)), inner.commit(shares)),
           (result) => watch.afterCommit(shares, result),
         ).pipe(Effect.tap(() => Effect.sync(() => watch.acknowledged(shares)))),
-      collect: (keys) =>
-        guard("collect", inner.collect(keys), (result) => watch.afterCollect(keys, result)),
+      collect: (keys) => guard("collect", inner.collect(keys), (result) => watch.afterCollect(keys, result)),
       discardStage: (key) => guard("discardStage", inner.discardStage(key), () => watch.afterDiscard(key)),
-      wipe: guard("wipe", inner.wipe, watch.afterWipe),
+      wipe: guard("wipe", inner.wipe, () => watch.afterWipe),
     })
   }
 
@@ -155,19 +156,26 @@ export class GuardedStore {
   #fail({ kind, operation }: Ordered): Effect.Effect<never, StoreError> {
     return Effect.suspend(() => {
       this.failed++
-      return Effect.fail(new StoreError({ operation, kind, cause: new Error("the simulation ordered this failure") }))
+      return Effect.fail(
+        new StoreError({ operation, kind, cause: new Error("the simulation ordered this failure") }),
+      )
     })
   }
 }
 
-type Guard = <A>(operation: StoreOperation, call: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
+type Guard = <A>(
+  operation: StoreOperation,
+  call: Effect.Effect<A, StoreError>,
+) => Effect.Effect<A, StoreError>
 
 /** Every operation of the port under guard, whichever there are. */
 const guardAll = (inner: LocalStore["Service"], guard: Guard): LocalStore["Service"] =>
   Object.fromEntries(
     Object.entries(inner).map(([name, member]) => {
       const operation = name as StoreOperation
-      const call = member as Effect.Effect<unknown, StoreError> | ((...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, StoreError>)
+      const call = member as
+        | Effect.Effect<unknown, StoreError>
+        | ((...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, StoreError>)
       return Effect.isEffect(call)
         ? [name, guard(operation, call)]
         : [name, (...args: ReadonlyArray<unknown>) => Effect.suspend(() => guard(operation, call(...args)))]

@@ -2,41 +2,27 @@
  * One simulated world: a model server, a guarded store, and an engine that is started, killed and started again as the events say.
  * Applies events and holds the run to its invariants after each. One fiber drives it; called by `runPlan.ts`.
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { Engine } from "../../Engine.ts"
+import type { Engine } from "../../Engine.ts"
 import type { GraphData } from "../../graph/Graph.ts"
-import { defaultEngineConfig, EngineConfig, type EngineConfigShape } from "../../ports/EngineConfig.ts"
+import { defaultEngineConfig, type EngineConfigShape } from "../../ports/EngineConfig.ts"
 import { type HostSignal, HostSignals } from "../../ports/HostSignals.ts"
-import { LocalStore } from "../../ports/LocalStore.ts"
-import { ShapeSource } from "../../ports/ShapeSource.ts"
 import type { PauseReason } from "../../protocol/InstanceStatus.ts"
-import type { Lease } from "../../protocol/Lease.ts"
-import { modelSource } from "../model/ModelSource.ts"
+import type { ShapeRequest } from "../model/answers.ts"
 import { ModelServer } from "../model/ModelServer.ts"
 import type { Texts } from "../model/filters.ts"
 import type { SimTime } from "../simTime.ts"
 import { EngineWatch } from "./EngineWatch.ts"
 import type { Plan, SimEvent } from "./events.ts"
 import { GuardedStore, type SimStore } from "./GuardedStore.ts"
+import { checkNothingLeft, journalLines, type RunningEngine, startEngine } from "./RunningEngine.ts"
+import { HeldLeases } from "./HeldLeases.ts"
 import { InstanceWatch } from "./StoreWatch.ts"
 import type { Report } from "./violations.ts"
-
-interface HeldLease {
-  readonly lease: Lease
-  scope: Scope.Closeable | null
-}
-
-interface Running {
-  readonly engine: Engine["Service"]
-  readonly source: ShapeSource["Service"]
-  readonly scope: Scope.Closeable
-}
 
 export interface SimulationOptions {
   readonly graph: GraphData
@@ -57,13 +43,13 @@ export class Simulation {
   readonly engines: EngineWatch
   readonly guard: GuardedStore
   readonly config: EngineConfigShape
-  readonly leases = new Map<number, HeldLease>()
+  readonly leases = new HeldLeases()
   readonly pauses = new Map<PauseReason, number>()
   restarts = 0
   readonly #options: SimulationOptions
   readonly #host: SubscriptionRef.SubscriptionRef<HostSignal>
   #params: Texts
-  #running: Running | null = null
+  #running: RunningEngine | null = null
 
   constructor(options: SimulationOptions, host: SubscriptionRef.SubscriptionRef<HostSignal>) {
     const { graph, log, params, plan, report, store, time } = options
@@ -100,14 +86,13 @@ export class Simulation {
 
   /** A simulation over a host that is online and visible. */
   static readonly make = (options: SimulationOptions): Effect.Effect<Simulation> =>
-    Effect.map(SubscriptionRef.make<HostSignal>({ online: true, visible: true }), (host) => new Simulation(options, host))
+    Effect.map(
+      SubscriptionRef.make<HostSignal>({ online: true, visible: true }),
+      (host) => new Simulation(options, host),
+    )
 
   get engine(): Engine["Service"] | null {
     return this.#running?.engine ?? null
-  }
-
-  get heldLeases(): ReadonlyArray<Lease> {
-    return [...this.leases.values()].map(({ lease }) => lease)
   }
 
   readonly start = (): Effect.Effect<void, unknown> =>
@@ -124,7 +109,7 @@ export class Simulation {
         yield* Scope.close(scope, Exit.void)
         yield* this.#options.time.adjust(startAgainMillis)
       }
-      for (const held of this.leases.values()) yield* this.#acquire(held)
+      if (this.engine !== null) yield* this.leases.announce(this.engine)
     })
 
   /** Ends the engine; a dead one is buried first, so that nothing it still does is durable. */
@@ -134,23 +119,15 @@ export class Simulation {
       if (running === null) return
       this.#running = null
       for (const line of yield* this.journal(running.engine)) this.#options.log(line)
-      for (const held of this.leases.values()) {
-        const { scope } = held
-        held.scope = null
-        if (scope !== null) yield* Scope.close(scope, Exit.void)
-      }
+      yield* this.leases.suspend()
       yield* Scope.close(running.scope, Exit.void)
       this.pauses.clear()
-      this.#checkNothingLeft(running)
+      checkNothingLeft(running, this.engines, this.#options.report)
     })
 
   /** What an engine decided and why, a line each. */
   journal(engine: Engine["Service"]): Effect.Effect<ReadonlyArray<string>> {
-    return Effect.map(engine.journal, (entries) =>
-      entries.map(
-        ({ at, detail, event, key }) => `  journal ${at - this.#options.time.startMillis} ${key ?? "-"} ${event} ${detail}`,
-      ),
-    )
+    return journalLines(engine, this.#options.time.startMillis)
   }
 
   readonly restart = (): Effect.Effect<void, unknown> =>
@@ -186,7 +163,12 @@ export class Simulation {
       case "Fault":
         return Effect.sync(() => {
           const { fault, node, share } = event
-          server.faults.push({ fault, share, until: now + event.forMillis, ...(node === undefined ? {} : { node }) })
+          server.faults.push({
+            fault,
+            share,
+            until: now + event.forMillis,
+            ...(node === undefined ? {} : { node }),
+          })
         })
       case "Rotate":
         return Effect.sync(() => server.rotate(event.table === undefined ? undefined : [event.table]))
@@ -213,16 +195,19 @@ export class Simulation {
 
   /** What people ask of the engine. */
   #ask(
-    event: Extract<SimEvent, { readonly _tag: "Lease" | "Unlease" | "Pause" | "Resume" | "Retry" | "Refetch" | "Wipe" }>,
+    event: Extract<
+      SimEvent,
+      { readonly _tag: "Lease" | "Unlease" | "Pause" | "Resume" | "Retry" | "Refetch" | "Wipe" }
+    >,
   ): Effect.Effect<void, unknown> {
     this.engines.forgetFailures()
     const { engine } = this
     if (engine === null) return Effect.void
     switch (event._tag) {
       case "Lease":
-        return Effect.andThen(this.release(event.id), this.#lease(event.id, event.lease))
+        return this.leases.take(event.id, event.lease, engine)
       case "Unlease":
-        return this.release(event.id)
+        return this.leases.release(event.id)
       case "Pause":
         this.pauses.set(event.reason, (this.pauses.get(event.reason) ?? 0) + 1)
         return engine.pause(event.reason)
@@ -233,7 +218,8 @@ export class Simulation {
         return Effect.gen(function* () {
           const keys = Object.keys((yield* engine.status).instances).toSorted()
           const key = keys[event.index % Math.max(1, keys.length)]
-          if (key !== undefined) yield* Effect.forkChild(event._tag === "Retry" ? engine.retry(key) : engine.refetch(key))
+          if (key !== undefined)
+            yield* Effect.forkChild(event._tag === "Retry" ? engine.retry(key) : engine.refetch(key))
         })
       case "Wipe":
         return Effect.gen({ self: this }, function* () {
@@ -254,29 +240,6 @@ export class Simulation {
       return this.engine.resume(reason)
     })
 
-  readonly release = (id: number): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const held = this.leases.get(id)
-      this.leases.delete(id)
-      return held?.scope == null ? Effect.void : Scope.close(held.scope, Exit.void)
-    })
-
-  #lease(id: number, lease: Lease): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const held: HeldLease = { lease, scope: null }
-      this.leases.set(id, held)
-      return this.#acquire(held)
-    })
-  }
-
-  #acquire(held: HeldLease): Effect.Effect<void> {
-    const { engine } = this
-    return Effect.flatMap(Scope.make(), (scope) => {
-      held.scope = scope
-      return engine === null ? Effect.void : Scope.provide(engine.acquire(held.lease), scope)
-    })
-  }
-
   #signal({ online, visible }: HostSignal): Effect.Effect<void> {
     return Effect.flatMap(SubscriptionRef.get(this.#host), (before) => {
       if (online && !before.online) this.engines.gap()
@@ -295,34 +258,21 @@ export class Simulation {
     return this.restart()
   }
 
-  readonly #startIn = (scope: Scope.Closeable) =>
-    Effect.gen({ self: this }, function* () {
-      const { graph, plan } = this.#options
-      const config = Layer.succeed(EngineConfig, this.config)
-      const source = modelSource({
-        endpoint: { request: (request) => this.engines.counted(this.server.request(request)) },
-        observer: this.engines,
-        ...plan.source,
-      })
-      const sources = yield* Layer.buildWithScope(Layer.provide(source, config), scope)
-      const signals = HostSignals.of({ changes: SubscriptionRef.changes(this.#host).pipe(Stream.changes) })
-      const layer = Engine.layer({ graph, params: this.#params }).pipe(
-        Layer.provide(Layer.succeed(LocalStore, this.guard.open())),
-        Layer.provide(Layer.succeed(HostSignals, signals)),
-        Layer.provide(Layer.succeedContext(sources)),
-        Layer.provide(config),
-      )
-      const engine = Context.get(yield* Layer.buildWithScope(layer, scope), Engine)
-      const running: Running = { engine, source: Context.get(sources, ShapeSource), scope }
-      return running
-    })
-
-  #checkNothingLeft({ source }: Running): void {
-    const { report } = this.#options
-    const { open, waiting } = source.connections()
-    const runs = this.engines.running.length
-    const requests = this.engines.openRequests
-    if (runs + requests + open + waiting > 0)
-      report("nothing-left", `${runs} runs, ${requests} requests, ${open} slots held and ${waiting} waited for`)
+  #startIn(scope: Scope.Closeable): Effect.Effect<RunningEngine, unknown> {
+    const { graph, plan } = this.#options
+    const request = (asked: ShapeRequest) => this.engines.counted(this.server.request(asked))
+    const signals = HostSignals.of({ changes: SubscriptionRef.changes(this.#host).pipe(Stream.changes) })
+    return Effect.suspend(() =>
+      startEngine(
+        {
+          ...{ graph, signals },
+          params: this.#params,
+          config: this.config,
+          source: { endpoint: { request }, observer: this.engines, ...plan.source },
+          store: this.guard.open(),
+        },
+        scope,
+      ),
+    )
   }
 }

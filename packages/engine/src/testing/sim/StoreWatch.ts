@@ -57,9 +57,13 @@ export class InstanceWatch {
     Effect.gen({ self: this }, function* () {
       const { report } = this.#options
       for (const outcome of result.outcomes) {
-        if (outcome._tag === "Rejected") report("no-rejected-share", `${outcome.key}: ${outcome.kind}: ${outcome.message}`)
+        if (outcome._tag === "Rejected")
+          report("no-rejected-share", `${outcome.key}: ${outcome.kind}: ${outcome.message}`)
       }
-      yield* this.#check(shares.map(({ instance }) => instance.key), result)
+      yield* this.#check(
+        shares.map(({ instance }) => instance.key),
+        result,
+      )
     })
 
   readonly afterCollect = (keys: ReadonlyArray<InstanceKey>, result: CommitResult) =>
@@ -75,14 +79,17 @@ export class InstanceWatch {
 
   readonly afterDiscard = (key: InstanceKey) => this.#check([key], null)
 
-  readonly afterWipe = () =>
-    Effect.gen({ self: this }, function* () {
+  readonly afterWipe = Effect.suspend(() => this.#checkWiped())
+
+  #checkWiped(): Effect.Effect<void, unknown> {
+    return Effect.gen({ self: this }, function* () {
       const left = yield* this.#options.store.store().instances
       if (left.length > 0) this.#options.report("wiped", `${left.length} instances are left after a wipe`)
       this.known.clear()
       this.#readable.clear()
       this.#rows.clear()
     })
+  }
 
   /** The process died and the store was opened again: everything as the last durable write left it. */
   readonly afterReopen = () =>
@@ -116,7 +123,8 @@ export class InstanceWatch {
         if (now === undefined) this.known.delete(key)
         else yield* this.#checkInstance(now)
       }
-      for (const table of tables) if (graph.tables[table] !== undefined) yield* this.#checkTable(table, result)
+      for (const table of tables)
+        if (graph.tables[table] !== undefined) yield* this.#checkTable(table, result)
     })
   }
 
@@ -127,10 +135,14 @@ export class InstanceWatch {
       const held = (yield* store.store().heldKeys(key)).map(encodeKey)
       const before = this.known.get(key)
       const log = checkpoint === null ? null : server.log(checkpoint.handle)
-      if (checkpoint !== null && log === null) report("checkpoint-exists", `${key}: no handle ${checkpoint.handle}`)
+      if (checkpoint !== null && log === null)
+        report("checkpoint-exists", `${key}: no handle ${checkpoint.handle}`)
       if (checkpoint !== null && before?.stored.checkpoint?.handle === checkpoint.handle)
         if (position(checkpoint.offset) < position(before.stored.checkpoint.offset))
-          report("offset-never-back", `${key}: from ${before.stored.checkpoint.offset} to ${checkpoint.offset}`)
+          report(
+            "offset-never-back",
+            `${key}: from ${before.stored.checkpoint.offset} to ${checkpoint.offset}`,
+          )
       const view: View =
         log === null || checkpoint === null
           ? (before?.view ?? new Map())
@@ -141,7 +153,11 @@ export class InstanceWatch {
           checkpoint === null ? "no-blink" : "rows-match-checkpoint",
           `${key} at ${checkpoint?.handle ?? "no handle"} ${checkpoint?.offset ?? ""}: ${difference}`,
         )
-      this.known.set(key, { stored, view, open: checkpoint?.offset.startsWith("0_") === true && !stored.complete })
+      this.known.set(key, {
+        stored,
+        view,
+        open: checkpoint?.offset.startsWith("0_") === true && !stored.complete,
+      })
     })
   }
 
@@ -165,7 +181,9 @@ export class InstanceWatch {
   }
 
   /** What the rows of an instance demand, apart from what may be kept for longer on its own account. */
-  #below(key: InstanceKey): ReadonlyArray<{ readonly key: InstanceKey; readonly node: string; readonly bindings: Texts }> {
+  #below(
+    key: InstanceKey,
+  ): ReadonlyArray<{ readonly key: InstanceKey; readonly node: string; readonly bindings: Texts }> {
     const { graph } = this.#options
     const node = graph.nodes[this.known.get(key)?.stored.node ?? ""]
     if (node === undefined) return []
@@ -180,7 +198,8 @@ export class InstanceWatch {
     if (owner === null) return true
     return [...this.known.values()].some(
       ({ stored }) =>
-        stored.node === owner && this.demands(stored.key, node).some((values) => isOf({ node, bindings }, node, values)),
+        stored.node === owner &&
+        this.demands(stored.key, node).some((values) => isOf({ node, bindings }, node, values)),
     )
   }
 }
@@ -192,7 +211,8 @@ const differenceOf = (held: ReadonlyArray<RowKey>, view: View): string | null =>
   const missing = [...view.keys()].filter((key) => !held.includes(key))
   const extra = held.filter((key) => !view.has(key))
   if (missing.length === 0 && extra.length === 0) return null
-  const list = (keys: ReadonlyArray<RowKey>): string => keys.map((key) => decodeKey(key).join("/")).join(", ") || "none"
+  const list = (keys: ReadonlyArray<RowKey>): string =>
+    keys.map((key) => decodeKey(key).join("/")).join(", ") || "none"
   return `missing ${list(missing)}; too many ${list(extra)}`
 }
 

@@ -99,7 +99,9 @@ const nextEvent = (making: Making): SimEvent => {
     case "Fault":
       return faultEvent(making)
     case "Rotate":
-      return random.chance(0.2) ? { _tag: "Rotate" } : { _tag: "Rotate", table: random.pick(vocabulary.tables) }
+      return random.chance(0.2)
+        ? { _tag: "Rotate" }
+        : { _tag: "Rotate", table: random.pick(vocabulary.tables) }
     case "ServerRestart":
       return { _tag: "ServerRestart", downMillis: random.between(10, 8_000) }
     case "TokenExpired":

@@ -63,5 +63,7 @@ export const profiles: ReadonlyArray<Profile> = [
 export const profileNamed = (name: string): Profile => {
   const found = profiles.find((profile) => profile.name === name)
   if (found !== undefined) return found
-  throw new Error(`no profile is called "${name}"; use one of: ${profiles.map((known) => known.name).join(", ")}`)
+  throw new Error(
+    `no profile is called "${name}"; use one of: ${profiles.map((known) => known.name).join(", ")}`,
+  )
 }

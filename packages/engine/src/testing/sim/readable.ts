@@ -39,16 +39,21 @@ export const readableProblem = (input: ReadableInput): Effect.Effect<ReadableFou
       const name = decodeKey(key).join("/")
       const seq = versionOf(input.database.history(table.from, key), row)
       shown.set(key, seq ?? 0)
-      if (!held.delete(key)) problems.push({ invariant: "provenance-exact", message: `nobody holds row ${name}` })
+      if (!held.delete(key))
+        problems.push({ invariant: "provenance-exact", message: `nobody holds row ${name}` })
       else if (seq === null)
         problems.push({ invariant: "row-was-real", message: `row ${name} never was ${JSON.stringify(row)}` })
       else {
         const least = leastVersion(holders, key, readable.get(key) ?? 0)
-        if (seq < least) problems.push({ invariant: "no-going-back", message: `row ${name} is at ${seq}, before ${least}` })
+        if (seq < least)
+          problems.push({ invariant: "no-going-back", message: `row ${name} is at ${seq}, before ${least}` })
       }
     }
     for (const key of held)
-      problems.push({ invariant: "provenance-exact", message: `row ${decodeKey(key).join("/")} is held and not there` })
+      problems.push({
+        invariant: "provenance-exact",
+        message: `row ${decodeKey(key).join("/")} is held and not there`,
+      })
     return { problems, readable: shown }
   })
 

@@ -83,7 +83,9 @@ export const runPlan = async (plan: Plan, options: RunOptions): Promise<RunOutco
     virtualMillis: elapsed() - time.jumped,
     crashes: simulation?.guard.deaths ?? 0,
     restarts: simulation?.restarts ?? 0,
-    faults: (simulation?.guard.failed ?? 0) + [...(simulation?.server.struck.values() ?? [])].reduce((a, b) => a + b, 0),
+    faults:
+      (simulation?.guard.failed ?? 0) +
+      [...(simulation?.server.struck.values() ?? [])].reduce((a, b) => a + b, 0),
     batches: simulation?.engines.batches ?? 0,
     trace,
   }
@@ -112,7 +114,7 @@ const drive = Effect.fnUntraced(function* (simulation: Simulation, run: Drive) {
   yield* heal(simulation)
   yield* awaitConvergence(simulation, run)
   run.log("leases end")
-  for (const id of [...simulation.leases.keys()]) yield* simulation.release(id)
+  for (const id of simulation.leases.ids) yield* simulation.leases.release(id)
   yield* run.time.adjust(longestKeep(simulation) + 1_000)
   yield* step(simulation, run, null)
   const left = yield* missing(simulation)

@@ -30,8 +30,14 @@ export const shrink = async (plan: Plan, failed: RunOutcome, options: RunOptions
   }
   for (let size = Number.POSITIVE_INFINITY; size > sizeOf(state.plan);) {
     size = sizeOf(state.plan)
-    await without(() => state.plan.events, (events) => tryPlan({ ...state.plan, events }))
-    await without(() => state.plan.rows, (rows) => tryPlan({ ...state.plan, rows }))
+    await without(
+      () => state.plan.events,
+      (events) => tryPlan({ ...state.plan, events }),
+    )
+    await without(
+      () => state.plan.rows,
+      (rows) => tryPlan({ ...state.plan, rows }),
+    )
     for (let index = 0; index < state.plan.events.length; index++) await shrinkWrites(state, index, tryPlan)
   }
   for (const plainer of plainerSettings(state.plan)) await tryPlan({ ...state.plan, ...plainer })
@@ -40,7 +46,8 @@ export const shrink = async (plan: Plan, failed: RunOutcome, options: RunOptions
 
 /** Events, rows and writes left. */
 const sizeOf = ({ events, rows }: Plan): number =>
-  rows.length + events.reduce((sum, event) => sum + 1 + (event._tag === "Commit" ? event.writes.length : 0), 0)
+  rows.length +
+  events.reduce((sum, event) => sum + 1 + (event._tag === "Commit" ? event.writes.length : 0), 0)
 
 /** Leaves out halves, then quarters, then single items, whatever goes. */
 const without = async <Item>(

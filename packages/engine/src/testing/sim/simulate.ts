@@ -39,8 +39,7 @@ const madeUp = (type: ColumnType): string => {
 /** The plan of a seed. */
 export const planOf = (seed: number, options: SimulateOptions): Plan => {
   const name = options.profile ?? everyProfile
-  const profile =
-    name === everyProfile ? profiles[Math.abs(seed) % profiles.length] : profileNamed(name)
+  const profile = name === everyProfile ? profiles[Math.abs(seed) % profiles.length] : profileNamed(name)
   if (profile === undefined) throw new Error("there is no profile")
   return generatePlan(options.graph, options.params ?? madeUpParams(options.graph), profile, seed)
 }

@@ -23,7 +23,8 @@ export const invariants = {
   "changes-are-told": "a commit names every table whose rows it changed",
   wiped: "a wipe leaves nothing",
   "connection-budget": "at most maxConnections requests are open",
-  converges: "with the trouble over, everything desired is live within bounded time and holds exactly its rows",
+  converges:
+    "with the trouble over, everything desired is live within bounded time and holds exactly its rows",
   "undesired-goes": "what nobody asks for is gone after keepFor",
   "no-crash": "nothing in the engine throws",
 } as const

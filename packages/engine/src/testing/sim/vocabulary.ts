@@ -28,7 +28,10 @@ const valuesPerLink = 5
 
 export class Vocabulary {
   readonly #columns = new Map<string, Column>()
-  readonly #tables = new Map<string, { readonly columns: ReadonlyArray<string>; readonly primaryKey: ReadonlyArray<string> }>()
+  readonly #tables = new Map<
+    string,
+    { readonly columns: ReadonlyArray<string>; readonly primaryKey: ReadonlyArray<string> }
+  >()
   readonly #links: number
   #fresh = 0
 
@@ -138,7 +141,9 @@ export class Vocabulary {
     const column = this.#root(id)
     if (column.values.length > 0) return
     const name = id.split(".").at(-2)?.slice(0, 3) ?? "k"
-    column.values = Array.from({ length: this.#links }, (_, index) => valueOf(column.def.type, index + 1, name))
+    column.values = Array.from({ length: this.#links }, (_, index) =>
+      valueOf(column.def.type, index + 1, name),
+    )
   }
 
   #readFilters(graph: GraphData, params: Texts): void {
@@ -173,7 +178,8 @@ export class Vocabulary {
     const value = text === undefined ? null : canonicalText(column.def.type, text)
     if (value === null) return
     if (typeof operand === "object") column.favourite = value
-    if (column.values.length === 0) column.values = [valueOf(column.def.type, 1, "o"), valueOf(column.def.type, 2, "o")]
+    if (column.values.length === 0)
+      column.values = [valueOf(column.def.type, 1, "o"), valueOf(column.def.type, 2, "o")]
     if (!column.values.includes(value)) column.values.push(value)
   }
 }

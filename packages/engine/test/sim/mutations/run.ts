@@ -35,12 +35,14 @@ interface Verdict {
 const plant = (folder: string, { file, find, id, replace }: Mutation): string => {
   const copy = join(folder, id)
   mkdirSync(copy, { recursive: true })
-  for (const part of ["src", "examples", "package.json"]) cpSync(join(engine, part), join(copy, part), { recursive: true })
+  for (const part of ["src", "examples", "package.json"])
+    cpSync(join(engine, part), join(copy, part), { recursive: true })
   symlinkSync(join(engine, "node_modules"), join(copy, "node_modules"))
   const path = join(copy, "src", file)
   const text = readFileSync(path, "utf8")
   const parts = text.split(find)
-  if (parts.length !== 2) throw new Error(`${id}: the text to replace occurs ${parts.length - 1} times in ${file}`)
+  if (parts.length !== 2)
+    throw new Error(`${id}: the text to replace occurs ${parts.length - 1} times in ${file}`)
   writeFileSync(path, parts.join(replace))
   return copy
 }
@@ -48,7 +50,16 @@ const plant = (folder: string, { file, find, id, replace }: Mutation): string =>
 const run = (copy: string, seeds: number): Promise<string> =>
   new Promise((done, fail) => {
     const command = join(copy, "src/cli/sim.ts")
-    const args = ["--preserve-symlinks-main", command, "--seeds", String(seeds), "--workers", "1", "--stop", "--json"]
+    const args = [
+      "--preserve-symlinks-main",
+      command,
+      "--seeds",
+      String(seeds),
+      "--workers",
+      "1",
+      "--stop",
+      "--json",
+    ]
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
     let output = ""
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
@@ -63,7 +74,8 @@ const judge = async (folder: string, mutation: Mutation, seeds: number): Promise
   const output = await run(copy, seeds)
   rmSync(copy, { recursive: true })
   const line = output.split("\n").find((text) => text.startsWith("{"))
-  if (line === undefined) throw new Error(`${mutation.id}: the simulation did not run: ${output.slice(0, 500)}`)
+  if (line === undefined)
+    throw new Error(`${mutation.id}: the simulation did not run: ${output.slice(0, 500)}`)
   const report = JSON.parse(line) as {
     readonly seeds: number
     readonly failures: ReadonlyArray<{ readonly seed: number; readonly invariant: string }>
@@ -123,6 +135,7 @@ try {
 const survived = verdicts.filter(({ caught }) => !caught).length
 const order = new Map(mutations.map(({ id }, index) => [id, index]))
 verdicts.sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0))
-if (options.json === true) console.log(JSON.stringify({ caught: verdicts.length - survived, survived, mutations: verdicts }))
+if (options.json === true)
+  console.log(JSON.stringify({ caught: verdicts.length - survived, survived, mutations: verdicts }))
 else console.log(`\n${verdicts.length - survived} caught, ${survived} survived`)
 process.exit(survived > 0 ? 1 : 0)
