@@ -76,6 +76,8 @@ export class ShapeLog {
   readonly snapshot: ReadonlyArray<Member>
   readonly snapshotEnd: Message
   readonly entries: Array<Entry> = []
+  /** Entries that were ever sent. */
+  served = 0
   readonly #options: ShapeLogOptions
   readonly #head = new Map<RowKey, Member>()
   #values: ReadonlySet<string> | null

@@ -86,6 +86,7 @@ const stretch = (
   const repeated = options.repeat && from < entries.length ? log.indexAfter(at.tx, -1) : from
   const known = options.stale ? olderEnd(log, from, options.random) : entries.length
   const end = Math.min(known, from + options.logChunk)
+  log.served = Math.max(log.served, end)
   const last = entries[end - 1]
   const offset = end === from || last === undefined ? unmoved(request.offset) : `${last.tx}_${last.op}`
   return {
@@ -99,13 +100,14 @@ const stretch = (
 /** Offsets inside the snapshot move on to its end. */
 const unmoved = (offset: string): string => (offset.startsWith("0_") ? endOfSnapshot : offset)
 
-/** An end that was the end once. */
+/** An end that was the end once. No cache gives back less than it gave before: the same caches are on every request's way. */
 const olderEnd = (log: ShapeLog, from: number, random: Seeded): number => {
-  const ends = [from]
-  for (let index = from; index < log.entries.length; index++) {
+  const least = Math.max(from, log.served)
+  const ends = [least]
+  for (let index = least; index < log.entries.length; index++) {
     if (log.entries[index]?.boundary === true) ends.push(index + 1)
   }
-  return ends[random.below(ends.length)] ?? from
+  return ends[random.below(ends.length)] ?? least
 }
 
 /** What a reader holds at an offset of a log: row → version. Null when the offset is none of this log's. */
