@@ -57,7 +57,7 @@ export const restart = (world: World, record: InstanceRecord): void => {
 }
 
 const initialState = (world: World, record: InstanceRecord): Pending => {
-  const held = record.held
+  const { held } = record
   if (held !== null && held.table !== record.instance.table) {
     world.collects.add(record.key)
     record.held = null
@@ -69,15 +69,12 @@ const initialState = (world: World, record: InstanceRecord): Pending => {
   return pending({ checkpoint, refetch: checkpoint === null })
 }
 
-/** Demand began: the instance becomes desired, resuming from what the store holds. */
+/** Demand began: the instance becomes desired, from what the store holds. */
 const enter = (world: World, record: InstanceRecord, now: number): void => {
   stay(world, record)
   const next = initialState(world, record)
   if (record.state?._tag === "Draining") send(world, record, { ...next, _tag: "Desired" }, now)
-  else {
-    record.state = next
-    record.since = now
-  }
+  else Object.assign(record, { state: next, since: now })
   record.hash = record.instance.hash
   record.desiredSince = now
   world.journal.add(now, record.key, "desired", [...record.demandedBy].join(", ") || "root of the graph")
@@ -140,12 +137,15 @@ export const takeIn = (world: World, change: DemandChange, cause: Cause, now: nu
   each(plan.keep, (record) => stay(world, record))
 }
 
-/** The rows of an instance and of everything below it go now; all of them in one collection. */
+/** The rows of an instance and of all below it go now, in one collection. */
 export const purge = (world: World, record: InstanceRecord, detail: string, now: number): void => {
   world.journal.add(now, record.key, "collected", detail)
   if (record.held !== null || record.tried) world.collects.add(record.key)
   record.held = null
   record.tried = false
+  // Its checkpoint went with its rows: reopened, it starts from the beginning.
+  if (record.state?._tag === "Halted")
+    record.state = { ...record.state, returnTo: { _tag: "Initial", attempt: record.state.attempt } }
   withdrawAll(world, record, noChange())
   for (const key of record.below) {
     const child = world.records.get(key)
@@ -185,7 +185,7 @@ export const fail = (
     purge(world, record, "the gateway revoked it", now)
 }
 
-/** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
+/** So many network failures in a row mean that the server cannot be reached. */
 export const offlineAfterFailures = 2
 
 /** An owner's rows changed: what was denied anywhere below it may be allowed now (a membership revoked and granted again). */
@@ -239,10 +239,7 @@ export const ownersComplete = (world: World, record: InstanceRecord): boolean =>
   return true
 }
 
-/**
- * Admits waiting instances: ancestors current, parents and priority first, few first snapshots at once. A snapshot that waits for
- * its ancestors takes no place: an ancestor may be waiting for that very place.
- */
+/** Admits waiting instances: ancestors current, parents and priority first, few first snapshots at once. */
 export const admit = (world: World, now: number): void => {
   if (world.pauses.isPaused) return
   let snapshots = 0
@@ -250,6 +247,7 @@ export const admit = (world: World, now: number): void => {
   for (const record of world.attention) {
     const tag = record.state?._tag
     if (tag !== "Initial" && tag !== "Refetching" && tag !== "Pending") continue
+    // What waits for its ancestors takes no place: an ancestor may be waiting for that very place.
     if (!ancestorsFresh(world, record)) continue
     if (tag === "Pending") waiting.push(record)
     else snapshots++

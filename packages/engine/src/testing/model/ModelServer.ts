@@ -62,6 +62,8 @@ export class ModelServer {
   downUntil = 0
   expiredUntil = 0
   requests = 0
+  /** Something was delivered twice. */
+  repeated = false
   readonly #options: Required<Omit<ModelServerOptions, "gatewayLagMillis">>
   readonly #lagMillis: number | null
   readonly #random: Seeded
@@ -213,8 +215,8 @@ export class ModelServer {
         repeat: faults.some(({ kind }) => kind === "repeat"),
         random: this.#random,
       }
-      const start = yield* Clock.currentTimeMillis
-      const deadline = start + this.#options.pollMillis
+      if (options.repeat) this.repeated = true
+      const deadline = (yield* Clock.currentTimeMillis) + this.#options.pollMillis
       for (;;) {
         const now = yield* Clock.currentTimeMillis
         if (this.downUntil > now) return yield* this.#failWith("drop")

@@ -33,6 +33,8 @@ export interface EngineWatchOptions {
   readonly maxConnections: number
   /** Instances the server's rows demand now. */
   readonly demanded: () => ReadonlyArray<Instance>
+  /** Whether the engine still desires an instance. */
+  readonly isDesired: (key: InstanceKey) => boolean
 }
 
 export class EngineWatch implements SourceObserver {
@@ -152,8 +154,8 @@ export class EngineWatch implements SourceObserver {
     for (const { stored } of stores.known.values()) {
       const node = graph.nodes[stored.node]
       if (stored.key === instance.key || node?.sync !== "always" || stores.isDemanded(stored)) continue
-      const running = this.running.flatMap((key) => this.#seen.get(key) ?? [])
-      const owners = [...this.#options.demanded(), ...running].filter(({ node: id }) => id === node.owner)
+      const desired = [...this.#seen.values()].filter(({ key }) => this.#options.isDesired(key))
+      const owners = [...this.#options.demanded(), ...desired].filter(({ node: id }) => id === node.owner)
       const settled = ({ key }: Instance): boolean =>
         this.#committed.has(key) && stores.known.get(key)?.stored.complete === true
       if (owners.length > 0 && owners.every(settled))

@@ -66,6 +66,8 @@ export class Simulation {
       ...{ graph, report, log, maxConnections },
       stores: this.stores,
       now: () => time.now,
+      isDesired: (key) =>
+        this.engine !== null && Effect.runSync(this.engine.explain(key)).status?.desired === true,
       demanded: () =>
         [...server.oracle.demanded(server.database.read, null).values()].map(({ instance }) => instance),
     })
