@@ -11,6 +11,10 @@ export {
   shapeSourceContract,
 } from "./shapeSourceContract.ts"
 export type { ContractCase, ShapeSourceHarness } from "./shapeSourceContract.ts"
+export { shapeServerContract } from "./shapeServerContract.ts"
+export type { ShapeServerCase } from "./shapeServerContract.ts"
+export { serverContractGraph } from "./shapeServerKit.ts"
+export type { ShapeServerHarness } from "./shapeServerKit.ts"
 export { localStoreContract } from "./localStoreContract.ts"
 export type { LocalStoreCase } from "./localStoreContract.ts"
 export { contractGraph, shareOf, storeInstance } from "./localStoreKit.ts"
