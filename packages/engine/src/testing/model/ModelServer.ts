@@ -146,11 +146,13 @@ export class ModelServer {
   readonly request = Effect.fnUntraced({ self: this }, function* (request: ShapeRequest) {
     this.requests++
     const faults = this.#strikes(request.instance, yield* Clock.currentTimeMillis)
-    yield* this.#travel(faults)
+    // Slow on the way there, or on the way back: an answer that was true when it left may be old when it comes.
+    const isSlowBack = this.#random.chance(0.5)
+    yield* this.#travel(isSlowBack ? [] : faults)
     yield* this.#refuse(request.instance, faults, yield* Clock.currentTimeMillis)
     const lost = request.offset !== "-1" && faults.some(({ kind }) => kind === "reset")
     const answer: Answer = lost ? { _tag: "Void", lost } : yield* this.#serve(request, faults)
-    yield* this.#travel([])
+    yield* this.#travel(isSlowBack ? faults : [])
     if (faults.some(({ kind }) => kind === "cut")) return yield* this.#failWith("cut")
     return answer
   })

@@ -57,6 +57,13 @@ export const profiles: ReadonlyArray<Profile> = [
     weights: { ...server, Rotate: 12, Fault: 6, Refetch: 3, Kill: 2 },
     faults: { conflict: 4, stale: 4, reset: 4, tiny: 4, repeat: 2 },
   },
+  {
+    ...usual,
+    name: "reorder",
+    weights: { ...server, Commit: 40, Lease: 2, Rotate: 2, Fault: 10, HandOver: 1 },
+    faults: { slow: 8, tiny: 3, stale: 4 },
+    latencyMillis: 600,
+  },
 ]
 
 /** A profile by name. @throws for an unknown name */

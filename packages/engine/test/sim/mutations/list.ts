@@ -12,6 +12,10 @@ export interface Mutation {
   readonly file: string
   readonly find: string
   readonly replace: string
+  /** The example graph it shows on. Default `workspaces`. */
+  readonly graph?: "issues" | "buildings"
+  /** The fault mix it shows under. Default: all in turn. */
+  readonly profile?: string
 }
 
 const version = "adapters/store/version.ts"
@@ -28,6 +32,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: version,
     find: `return compareLog(incoming, local) > 0 ? "write" : "keep"`,
     replace: `return "write"`,
+    graph: "buildings",
+    profile: "reorder",
   },
   {
     id: "log-over-snapshot",
@@ -35,6 +41,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: version,
     find: `return sees(local.visibility, incoming.txid) ? "keep" : "write"`,
     replace: `return "write"`,
+    graph: "buildings",
+    profile: "reorder",
   },
   {
     id: "snapshot-over-log",
@@ -63,6 +71,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: version,
     find: `if (incoming._tag === "Snapshot" && incoming.visibility === "pending") return "wait"`,
     replace: `if (incoming._tag === "Snapshot" && incoming.visibility === "pending") return "keep"`,
+    graph: "buildings",
+    profile: "reorder",
   },
   {
     id: "move-out-ignored",
@@ -170,6 +180,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     find: `      record.buffer = []
       record.fresh = false`,
     replace: `      record.fresh = false`,
+    profile: "rotation",
   },
   {
     id: "resume-from-the-start",
@@ -177,13 +188,6 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: "machine/InstanceState.ts",
     find: `state._tag === "Syncing" || state._tag === "Live" ? state.checkpoint : null`,
     replace: `state._tag === "Live" ? state.checkpoint : null`,
-  },
-  {
-    id: "live-too-early",
-    what: "an instance calls itself live after its first part",
-    file: "machine/transition.ts",
-    find: `: to({ _tag: "Syncing", attempt: state.attempt, checkpoint: event.checkpoint })`,
-    replace: `: to({ _tag: "Live", attempt: 0, checkpoint: event.checkpoint })`,
   },
   {
     id: "pause-does-not-stop",
@@ -254,6 +258,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: steps,
     find: `record.keepUntil = now + record.node.keepForMillis`,
     replace: `record.keepUntil = now + record.node.keepForMillis * 1_000`,
+    graph: "issues",
+    profile: "leases",
   },
   {
     id: "revoked-while-away",
@@ -289,6 +295,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: commits,
     find: `for (const { record } of ready) record.tried = true`,
     replace: `void ready`,
+    profile: "storage",
   },
   {
     id: "acknowledgement-lost",
@@ -299,13 +306,6 @@ export const mutations: ReadonlyArray<Mutation> = [
     replace: `      if (entry.share.upToDate) entry.record.storedUpToDateAt = now`,
   },
   {
-    id: "old-run-heard",
-    what: "what a stopped run still says is taken for the new one's",
-    file: "reconciler/Inputs.ts",
-    find: `record !== undefined && record.run === input.run ? record : null`,
-    replace: `record !== undefined ? record : null`,
-  },
-  {
     id: "snapshot-places-leak",
     what: "a snapshot that waits for its ancestors takes one of the few places",
     file: steps,
@@ -313,5 +313,13 @@ export const mutations: ReadonlyArray<Mutation> = [
     if (tag === "Pending") waiting.push(record)`,
     replace: `    if (tag === "Pending" && !ancestorsFresh(world, record)) continue
     if (tag === "Pending") waiting.push(record)`,
+    profile: "network",
+  },
+  {
+    id: "status-lies",
+    what: "a resumed instance is shown as live before the server said anything",
+    file: "reconciler/Status.ts",
+    find: `state._tag === "Live" && !isFresh(record) ? "Syncing" : state._tag`,
+    replace: `state._tag`,
   },
 ]

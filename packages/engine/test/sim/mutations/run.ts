@@ -47,7 +47,7 @@ const plant = (folder: string, { file, find, id, replace }: Mutation): string =>
   return copy
 }
 
-const run = (copy: string, seeds: number): Promise<string> =>
+const run = (copy: string, { graph, profile }: Mutation, seeds: number): Promise<string> =>
   new Promise((done, fail) => {
     const command = join(copy, "src/cli/sim.ts")
     const args = [
@@ -60,6 +60,8 @@ const run = (copy: string, seeds: number): Promise<string> =>
       "--stop",
       "--json",
     ]
+    if (graph !== undefined) args.push("--graph", join(copy, `examples/${graph}.graph.ts`))
+    if (profile !== undefined) args.push("--profile", profile)
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
     let output = ""
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
@@ -71,7 +73,7 @@ const run = (copy: string, seeds: number): Promise<string> =>
 const judge = async (folder: string, mutation: Mutation, seeds: number): Promise<Verdict> => {
   const began = performance.now()
   const copy = plant(folder, mutation)
-  const output = await run(copy, seeds)
+  const output = await run(copy, mutation, seeds)
   rmSync(copy, { recursive: true })
   const line = output.split("\n").find((text) => text.startsWith("{"))
   if (line === undefined)
