@@ -4,7 +4,7 @@
  */
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
-import { isChange, type Message } from "../protocol/Message.ts"
+import { isChange, isEvent, type Message } from "../protocol/Message.ts"
 import { ownersComplete } from "./Steps.ts"
 import {
   ancestorsFresh,
@@ -27,7 +27,10 @@ export type Verdict =
   /** No longer wanted. */
   | { readonly _tag: "Dropped"; readonly arrived: Arrived }
 
-const isLogEntry = (message: Message): boolean => isChange(message) && message.headers.lsn !== undefined
+/** Moves are log as well, although the rows they bring have no LSN. */
+const isLogEntry = (message: Message): boolean =>
+  isEvent(message) ||
+  (isChange(message) && (message.headers.lsn !== undefined || message.headers.is_move_in === true))
 
 /** A part of a first snapshot may land at once; log never before its up-to-date. */
 const mayLand = (record: InstanceRecord, batch: Batch): boolean =>

@@ -44,7 +44,6 @@ export interface ModelServerOptions {
   readonly gatewayLagMillis?: number
 }
 
-/** When the watchdog of a client gives up on a request. */
 const watchdogMillis = 40_000
 
 interface Shape {
@@ -146,7 +145,7 @@ export class ModelServer {
   readonly request = Effect.fnUntraced({ self: this }, function* (request: ShapeRequest) {
     this.requests++
     const faults = this.#strikes(request.instance, yield* Clock.currentTimeMillis)
-    // Slow on the way there, or on the way back: an answer that was true when it left may be old when it comes.
+    // Slow on the way back: an answer that was true when it left may be old when it comes.
     const isSlowBack = this.#random.chance(0.5)
     yield* this.#travel(isSlowBack ? [] : faults)
     yield* this.#refuse(request.instance, faults, yield* Clock.currentTimeMillis)
@@ -217,7 +216,7 @@ export class ModelServer {
         repeat: faults.some(({ kind }) => kind === "repeat"),
         random: this.#random,
       }
-      if (options.repeat) this.repeated = true
+      this.repeated ||= options.repeat
       const deadline = (yield* Clock.currentTimeMillis) + this.#options.pollMillis
       for (;;) {
         const now = yield* Clock.currentTimeMillis

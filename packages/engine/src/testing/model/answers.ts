@@ -103,11 +103,11 @@ const unmoved = (offset: string): string => (offset.startsWith("0_") ? endOfSnap
 /** An end that was the end once. No cache gives back less than it gave before: the same caches are on every request's way. */
 const olderEnd = (log: ShapeLog, from: number, random: Seeded): number => {
   const least = Math.max(from, log.served)
-  const ends = [least]
-  for (let index = least; index < log.entries.length; index++) {
+  const ends = least === 0 ? [0] : []
+  for (let index = Math.max(0, least - 1); index < log.entries.length; index++) {
     if (log.entries[index]?.boundary === true) ends.push(index + 1)
   }
-  return ends[random.below(ends.length)] ?? least
+  return ends[random.below(ends.length)] ?? log.entries.length
 }
 
 /** What a reader holds at an offset of a log: row → version. Null when the offset is none of this log's. */
