@@ -81,6 +81,7 @@ const real = Effect.gen(function* () {
   return yield* harness(electricUrl, (text) => Effect.promise(() => client.query(text)))
 })
 
+// Only where a real server and its database are given.
 describe.skipIf(electricUrl === "" || databaseUrl === "")("Electric", () => {
   for (const { name, run } of shapeServerContract) {
     it.live(name, () => Effect.scoped(Effect.flatMap(real, run)), 120_000)

@@ -36,15 +36,6 @@ export const mutations: ReadonlyArray<Mutation> = [
     profile: "reorder",
   },
   {
-    id: "log-over-snapshot",
-    what: "a log entry overwrites a row of a snapshot that saw more",
-    file: version,
-    find: `return sees(local.visibility, incoming.txid) ? "keep" : "write"`,
-    replace: `return "write"`,
-    graph: "buildings",
-    profile: "reorder",
-  },
-  {
     id: "snapshot-over-log",
     what: "a snapshot overwrites a row of a transaction that it did not see",
     file: version,
@@ -64,15 +55,6 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: version,
     find: `return wide < BigInt(snapshot.xmin) || !snapshot.xip_list.some((running) => BigInt(running) === wide)`,
     replace: `return true`,
-  },
-  {
-    id: "no-ranking",
-    what: "a row of an open snapshot is written without waiting for its rank",
-    file: version,
-    find: `if (incoming._tag === "Snapshot" && incoming.visibility === "pending") return "wait"`,
-    replace: `if (incoming._tag === "Snapshot" && incoming.visibility === "pending") return "keep"`,
-    graph: "buildings",
-    profile: "reorder",
   },
   {
     id: "move-out-ignored",
