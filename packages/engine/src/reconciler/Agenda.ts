@@ -14,7 +14,7 @@ export const inner = (state: InstanceState | null): InstanceState | null =>
 /** Errors that mean "not allowed" rather than "broken". */
 const blockedReasons: ReadonlySet<string> = new Set(["Unauthorised", "Forbidden"])
 
-const Bit = { desired: 1, fresh: 2, incomplete: 4, blocked: 8, failed: 16 } as const
+const Bit = { desired: 1, fresh: 2, incomplete: 4, blocked: 8, failed: 16, awaited: 32 } as const
 
 /** The tally of a node. */
 export const tallyOf = (world: World, node: string): Tally<InstanceRecord> => {
@@ -57,8 +57,13 @@ const place = (world: World, record: InstanceRecord): void => {
   member(agenda.arrived, record, record.arrived !== null)
   agenda.parked.delete(record)
   member(agenda.wanting, record, record.wantsStart && eligible)
-  member(agenda.leaving, record, known && record.revokeAt !== null && !isDemanded(record))
-  member(agenda.snapshots, record, tag === "Initial" || tag === "Refetching")
+  const revoked = known && record.revokeAt !== null && !isDemanded(record)
+  // What waits for an owner that was never complete is not about to go; were it waited for, that owner could never become complete.
+  const leaves = revoked && ownersComplete(world, record)
+  member(agenda.leaving, record, leaves)
+  member(agenda.withheld, record, revoked && !leaves)
+  // What waits for its ancestors takes no place: an ancestor may be waiting for that very place.
+  member(agenda.snapshots, record, eligible && (tag === "Initial" || tag === "Refetching"))
   const held = inner(state)
   member(agenda.denied, record, held?._tag === "Halted" && held.error.reason._tag === "Forbidden")
   queue(world, record, eligible && tag === "Pending")
@@ -118,10 +123,10 @@ const dueAt = (world: World, record: InstanceRecord, eligible: boolean): number 
   return due
 }
 
-/** While an owner has never been complete, a missing binding may only be missing yet. */
+/** While an owner has never been complete, a missing binding may only be missing yet. A halted one is not waited for: it may stay so. */
 export const ownersComplete = (world: World, record: InstanceRecord): boolean => {
   const owner = world.ownership.get(record.node.id)?.owner ?? null
-  return owner === null || (world.agenda.tallies.get(owner)?.incomplete ?? 0) === 0
+  return owner === null || (world.agenda.tallies.get(owner)?.awaited ?? 0) === 0
 }
 
 /** The next due entry, stale ones dropped. */
@@ -159,6 +164,7 @@ const bitsOf = (record: InstanceRecord): number => {
     Bit.desired |
     (isFresh(record) ? Bit.fresh : 0) |
     (record.held?.complete === true ? 0 : Bit.incomplete) |
+    (record.held?.complete === true || halted !== null ? 0 : Bit.awaited) |
     (halted === null ? 0 : blockedReasons.has(halted) ? Bit.blocked : Bit.failed)
   )
 }
@@ -176,17 +182,19 @@ const count = (world: World, record: InstanceRecord, known: boolean): void => {
   at.rows = rows
   tally.fresh += change(Bit.fresh)
   tally.incomplete += change(Bit.incomplete)
+  const awaited = tally.awaited > 0
+  tally.awaited += change(Bit.awaited)
   tally.blocked += change(Bit.blocked)
   tally.failed += change(Bit.failed)
   member(tally.desired, record, (bits & Bit.desired) !== 0)
   const tag = inner(record.state)?._tag
   member(tally.troubled, record, (bits & Bit.desired) !== 0 && (tag === "Backoff" || tag === "Halted"))
-  if (change(Bit.incomplete) < 0 && tally.incomplete === 0)
-    for (const leaving of world.agenda.leaving) world.agenda.touched.add(leaving)
-  if (change(Bit.fresh) > 0) wakeBelow(world, record)
+  if (awaited !== tally.awaited > 0)
+    for (const revoked of [...world.agenda.leaving, ...world.agenda.withheld]) world.agenda.touched.add(revoked)
+  if (change(Bit.fresh) !== 0) wakeBelow(world, record)
 }
 
-/** What waited for this owner: its children, and below those that are current themselves. */
+/** What waits for this owner, or now has to: its children, and below those that are current themselves. */
 const wakeBelow = (world: World, owner: InstanceRecord): void => {
   for (const { tuples } of owner.demands)
     for (const { keys } of tuples.values())

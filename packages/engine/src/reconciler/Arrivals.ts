@@ -4,7 +4,7 @@
  */
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
-import { isChange, type Message } from "../protocol/Message.ts"
+import { isChange, isEvent, type Message } from "../protocol/Message.ts"
 import { ancestorsFresh, type Arrived, type InstanceRecord, isRunning, type World } from "./World.ts"
 import { contentSize, withContent } from "../protocol/PackedRows.ts"
 
@@ -20,7 +20,10 @@ export type Verdict =
   /** No longer wanted. */
   | { readonly _tag: "Dropped"; readonly arrived: Arrived }
 
-const isLogEntry = (message: Message): boolean => isChange(message) && message.headers.lsn !== undefined
+/** Moves are log as well, although the rows they bring have no LSN. */
+const isLogEntry = (message: Message): boolean =>
+  isEvent(message) ||
+  (isChange(message) && (message.headers.lsn !== undefined || message.headers.is_move_in === true))
 
 /** Packed rows are a snapshot's. */
 const hasLogEntries = (batch: Batch): boolean => batch.packed === undefined && batch.messages.some(isLogEntry)

@@ -18,7 +18,7 @@ import {
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
 import { refresh } from "./Agenda.ts"
-import { type DemandChange, noChange, takeRows } from "./Desired.ts"
+import { type DemandChange, keysOfTuple, noChange, noteBelow, takeRows } from "./Desired.ts"
 import { holdForStorage } from "./Pauses.ts"
 import { reopenDenied } from "./Recovery.ts"
 import { fail, restart, send, takeIn } from "./Steps.ts"
@@ -86,7 +86,10 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
     `${share.mode}, ${contentSize(share)} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
   )
   send(world, record, { _tag: share.upToDate ? "UpToDate" : "Accepted", checkpoint: share.checkpoint }, now)
-  if (touched.length > 0) markOwner(world, record, touched)
+  if (touched.length > 0) {
+    markOwner(world, record, touched)
+    record.rowsChangedAt = now
+  }
 }
 
 /** Nothing new since the stored checkpoint: knowing it is enough, for a while. */
@@ -184,6 +187,7 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
   const before = yield* Clock.currentTimeMillis
   const { idle, ready } = yield* gather(world, before)
   if (ready.length === 0) return idle ? [] : null
+  for (const { record } of ready) record.tried = true
   const result = yield* store
     .commit(ready.map(({ share }) => share))
     .pipe(Effect.withSpan("espalier.commit", { attributes: { shares: ready.length } }), Effect.result)
@@ -262,6 +266,25 @@ const readOwners = Effect.fnUntraced(function* (
       const byOwner = new Map(found.map(({ owner, rows }) => [owner, rows]))
       for (const record of records)
         takeRows(world, record, { link, rows: byOwner.get(record.key) ?? [], whole: true }, now, change)
+    }
+})
+
+/** Notes what stands below stored instances that nothing demands any more, so that all of it goes in one collection (I13). */
+export const linkBelow = Effect.fnUntraced(function* (world: World, store: Store) {
+  const retained = [...world.records.values()].filter((record) => record.state === null)
+  for (const [node, owners] of Map.groupBy(retained, (record) => record.node.id))
+    for (const link of world.links.get(node) ?? []) {
+      const found = yield* store.ownerRows(
+        owners.map(({ key }) => key),
+        link.columns,
+      )
+      for (const { owner, rows } of found) {
+        const record = world.records.get(owner)
+        if (record === undefined) continue
+        for (const { values } of rows)
+          if (values !== null)
+            for (const key of keysOfTuple(world, link, JSON.stringify(values))) noteBelow(world, record, key)
+      }
     }
 })
 

@@ -113,6 +113,28 @@ export const demandOne = (
   return record.key
 }
 
+/** The keys of the instances a tuple binds, wanted or not; none of those that do not compile. */
+export const keysOfTuple = (world: World, link: Link, tuple: string): ReadonlyArray<InstanceKey> =>
+  link.nodes.flatMap((node) => {
+    try {
+      return [compileInstance(world.graph, node.id, bindingsOf(node, tuple), world.params).key]
+    } catch (cause) {
+      if (cause instanceof CompileError) return []
+      throw cause
+    }
+  })
+
+/** So many notes of one owner, and those of instances that are gone are looked for. */
+const belowBatch = 256
+
+/** Notes that an instance goes when its owner goes, although the owner's rows do not demand it now. */
+export const noteBelow = (world: World, owner: InstanceRecord, key: InstanceKey): void => {
+  owner.below ??= new Set()
+  owner.below.add(key)
+  if (owner.below.size % belowBatch > 0) return
+  for (const known of owner.below) if (!world.records.has(known)) owner.below.delete(known)
+}
+
 /** One tuple of an owner no longer demands an instance. */
 export const withdraw = (
   world: World,
@@ -124,7 +146,12 @@ export const withdraw = (
   const tuples = record?.demandedBy.get(owner)
   if (record === undefined || tuples === undefined) return
   if (tuples > 1) record.demandedBy.set(owner, tuples - 1)
-  else record.demandedBy.delete(owner)
+  else {
+    record.demandedBy.delete(owner)
+    const above = world.records.get(owner)
+    // Kept or not, it goes when its owner goes.
+    if (above !== undefined) noteBelow(world, above, record.key)
+  }
   touch(world, record)
   change.add(record)
 }

@@ -22,7 +22,7 @@ import { ShapeSource } from "../ports/ShapeSource.ts"
 import { CompileError } from "../protocol/CompileError.ts"
 import type { EngineStatus } from "../protocol/InstanceStatus.ts"
 import type { CommitNotice } from "../protocol/Lease.ts"
-import { type Store, collectNoted, commitReady, discardNoted, refreshDemand } from "./Commits.ts"
+import { type Store, collectNoted, commitReady, discardNoted, linkBelow, refreshDemand } from "./Commits.ts"
 import { demandRoots, noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
 import { takeInput } from "./Inputs.ts"
@@ -94,9 +94,11 @@ const pass = Effect.fnUntraced(function* (loop: Loop) {
     yield* discardNoted(world, store)
     // First of all, so that a collection the store refused earlier can never take rows of a newer run.
     yield* notify(loop, yield* collectNoted(world, store))
+    // Owners whose rows could not be read last time: nothing commits on a demand they may have withdrawn.
+    const readBefore = yield* refreshDemand(world, store)
     const committed = yield* commitReady(world, store)
     if (committed !== null) yield* notify(loop, committed)
-    const read = yield* refreshDemand(world, store)
+    const read = (yield* refreshDemand(world, store)) || readBefore
     if (world.retiring.length > 0) takeIn(world, retire(world), "unleased", yield* Clock.currentTimeMillis)
     const now = yield* Clock.currentTimeMillis
     expirePauses(world, now)
@@ -244,6 +246,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   demandRoots(world, now, change)
   takeIn(world, change, "unleased", now)
   yield* refreshDemand(world, store)
+  yield* linkBelow(world, store)
   world.ready = true
   yield* publish(loop, now)
 

@@ -6,7 +6,7 @@ import type { ShapeError } from "../protocol/ShapeError.ts"
 import { minBackoffMillis } from "../protocol/backoff.ts"
 import { inner, refresh } from "./Agenda.ts"
 import { send } from "./Steps.ts"
-import type { InstanceRecord, World } from "./World.ts"
+import { type InstanceRecord, isBelow, type World } from "./World.ts"
 
 /** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
 export const offlineAfterFailures = 2
@@ -26,11 +26,11 @@ export const reopen = (world: World, record: InstanceRecord, now: number): void 
   send(world, record, { _tag: "RetryAsked" }, now)
 }
 
-/** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
+/** An owner's rows changed: what was denied anywhere below it may be allowed now (a membership revoked and granted again). */
 export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
   refresh(world)
   for (const record of [...world.agenda.denied])
-    if (record.demandedBy.has(owner.key)) reopen(world, record, now)
+    if (isBelow(world, record, owner)) reopen(world, record, now)
 }
 
 /** What a failed run says about the server behind it. */

@@ -13,6 +13,7 @@ import { ownersComplete, refresh, takeDue, takeQueued } from "./Agenda.ts"
 import { markOwner } from "./Owners.ts"
 import {
   ancestorsFresh,
+  grantedAt,
   type InstanceRecord,
   isActual,
   isDemanded,
@@ -139,15 +140,20 @@ export const takeIn = (world: World, change: DemandChange, cause: Cause, now: nu
   each(plan.keep, (record) => stay(world, record))
 }
 
-/** The rows of an instance and of everything below it go now; all of them in one collection. */
+/** The rows of an instance and of all below it go now, in one collection. */
 export const purge = (world: World, record: InstanceRecord, detail: string, now: number): void => {
   world.journal.add(now, record.key, "collected", detail)
-  if (record.held !== null) world.collects.add(record.key)
+  if (record.held !== null || record.tried) world.collects.add(record.key)
   record.held = null
+  record.tried = false
   touch(world, record)
-  const change = noChange()
-  withdrawAll(world, record, change)
-  for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)
+  withdrawAll(world, record, noChange())
+  const below = record.below ?? []
+  record.below = null
+  for (const key of below) {
+    const child = world.records.get(key)
+    if (child !== undefined && !isDemanded(child)) forget(world, child, "its owner went", now)
+  }
 }
 
 /** As {@link purge}, and the instance itself is no longer desired. */
@@ -172,7 +178,7 @@ export const fail = (
 ): void => {
   if (!isRunning(record)) return
   const attempt = (record.state?.attempt ?? 0) + 1
-  const terminal = isTerminal(error, { desiredForMillis: now - record.desiredSince, attempt })
+  const terminal = isTerminal(error, { desiredForMillis: now - grantedAt(world, record), attempt })
   const retryAt =
     now + backoffMillis(Math.max(attempt, record.refetches), random, error.retryAfterMillis, world.config)
   world.journal.add(now, record.key, "failed", `${error.reason._tag}: ${error.reason.message}`)

@@ -49,6 +49,10 @@ export interface InstanceRecord {
   since: number
   desiredSince: number
   held: Held | null
+  /** When its rows changed last, epoch milliseconds: what they grant may not have reached the gateway yet. */
+  rowsChangedAt: number
+  /** A commit was tried in this session: the store may hold it although its answer said that it failed. */
+  tried: boolean
   /** When the store last learnt of an up-to-date, epoch milliseconds; see `idleCommitMillis`. */
   storedUpToDateAt: number
   /** Owner instances whose rows demand this one, with the number of their value tuples that do (nearly always 1). */
@@ -57,6 +61,8 @@ export interface InstanceRecord {
   rootDemand: boolean
   /** What its rows demand, by link; empty until they were read. */
   demands: ReadonlyArray<Demand>
+  /** Instances its rows demanded and demand no more, or would demand were it desired: they go with it, kept or not. */
+  below: Set<InstanceKey> | null
   /** Number of the current run, unique over all records; inputs of earlier runs are ignored. */
   run: number
   /** The machine asked for a start that waits for fresh ancestors. */
@@ -227,10 +233,13 @@ export const makeRecord = (world: World, instance: Instance, node: NodeDef, now:
   since: now,
   desiredSince: now,
   held: null,
+  rowsChangedAt: 0,
+  tried: false,
   storedUpToDateAt: 0,
   demandedBy: new Map(),
   rootDemand: false,
   demands: noDemands,
+  below: null,
   run: 0,
   wantsStart: false,
   fresh: false,
@@ -284,6 +293,25 @@ export const ancestorsFresh = (world: World, record: InstanceRecord): boolean =>
     if (owner !== undefined && isFresh(owner) && ancestorsFresh(world, owner)) return true
   }
   return false
+}
+
+/** Whether rows of `owner` demand the instance, directly or through instances between them. */
+export const isBelow = (world: World, record: InstanceRecord, owner: InstanceRecord): boolean => {
+  for (const key of record.demandedBy.keys()) {
+    const above = world.records.get(key)
+    if (above !== undefined && (above === owner || isBelow(world, above, owner))) return true
+  }
+  return false
+}
+
+/** When the instance was demanded, or rows above it changed last: a gateway that lags may still deny it for a while after that. */
+export const grantedAt = (world: World, record: InstanceRecord): number => {
+  let at = record.desiredSince
+  for (const key of record.demandedBy.keys()) {
+    const above = world.records.get(key)
+    if (above !== undefined) at = Math.max(at, above.rowsChangedAt, grantedAt(world, above))
+  }
+  return at
 }
 
 /** Whether a source should be running or about to run. */

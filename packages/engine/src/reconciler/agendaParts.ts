@@ -85,6 +85,8 @@ export interface Tally<Item> {
   readonly desired: Set<Item>
   fresh: number
   incomplete: number
+  /** Never complete and not halted: what its rows lack may be missing only yet. */
+  awaited: number
   blocked: number
   failed: number
   rows: number
@@ -96,6 +98,7 @@ export const makeTally = <Item>(): Tally<Item> => ({
   desired: new Set(),
   fresh: 0,
   incomplete: 0,
+  awaited: 0,
   blocked: 0,
   failed: 0,
   rows: 0,
@@ -118,6 +121,8 @@ export interface Agenda<Item> {
   readonly timers: Heap<Entry<Item>>
   /** Their binding is gone; rows go after the grace. */
   readonly leaving: Set<Item>
+  /** The same, but an owner that was never complete may bring the binding yet. */
+  readonly withheld: Set<Item>
   /** First snapshots and refetches under way. */
   readonly snapshots: Set<Item>
   /** Halted because access was denied. */
@@ -136,6 +141,7 @@ export const makeAgenda = <Item>(
   first: new Heap(comesFirst),
   timers: new Heap((left, right) => left.at < right.at),
   leaving: new Set(),
+  withheld: new Set(),
   snapshots: new Set(),
   denied: new Set(),
   tallies: new Map(),

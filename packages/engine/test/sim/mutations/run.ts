@@ -1,0 +1,143 @@
+/**
+ * `pnpm sim:mutations`: applies each deliberate defect to a copy of the engine's source, runs the simulation on it, and says by which
+ * seed and invariant it was caught. The tree itself is never touched. Exit codes: 0 all caught, 1 some survived, 2 wrong usage.
+ */
+import { spawn } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { type Mutation, mutations } from "./list.ts"
+
+const usage = `Usage: sim:mutations [--only ID] [--seeds N] [--json]
+
+Proves that the simulation catches deliberate defects, each within N seeds (default 2000).
+
+  --only ID   this defect only (may be given several times)
+  --few       every sixth defect
+  --json      print {caught, survived, mutations: [{id, what, caught, seed, seeds, invariant, seconds}]}`
+
+const engine = fileURLToPath(new URL("../../..", import.meta.url))
+
+interface Verdict {
+  readonly id: string
+  readonly what: string
+  readonly caught: boolean
+  /** Seeds it took. */
+  readonly seeds: number
+  readonly seed: number | null
+  readonly invariant: string | null
+  readonly seconds: number
+}
+
+/** A copy of the package with one defect in it. */
+const plant = (folder: string, { file, find, id, replace }: Mutation): string => {
+  const copy = join(folder, id)
+  mkdirSync(copy, { recursive: true })
+  for (const part of ["src", "examples", "package.json"])
+    cpSync(join(engine, part), join(copy, part), { recursive: true })
+  symlinkSync(join(engine, "node_modules"), join(copy, "node_modules"))
+  const path = join(copy, "src", file)
+  const text = readFileSync(path, "utf8")
+  const parts = text.split(find)
+  if (parts.length !== 2)
+    throw new Error(`${id}: the text to replace occurs ${parts.length - 1} times in ${file}`)
+  writeFileSync(path, parts.join(replace))
+  return copy
+}
+
+const run = (copy: string, { graph, profile }: Mutation, seeds: number): Promise<string> =>
+  new Promise((done, fail) => {
+    const command = join(copy, "src/cli/sim.ts")
+    const args = [
+      "--preserve-symlinks-main",
+      command,
+      "--seeds",
+      String(seeds),
+      "--workers",
+      "1",
+      "--stop",
+      "--json",
+    ]
+    if (graph !== undefined) args.push("--graph", join(copy, `examples/${graph}.graph.ts`))
+    if (profile !== undefined) args.push("--profile", profile)
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
+    let output = ""
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()))
+    child.on("error", fail)
+    child.on("exit", () => done(output))
+  })
+
+const judge = async (folder: string, mutation: Mutation, seeds: number): Promise<Verdict> => {
+  const began = performance.now()
+  const copy = plant(folder, mutation)
+  const output = await run(copy, mutation, seeds)
+  rmSync(copy, { recursive: true })
+  const line = output.split("\n").find((text) => text.startsWith("{"))
+  if (line === undefined)
+    throw new Error(`${mutation.id}: the simulation did not run: ${output.slice(0, 500)}`)
+  const report = JSON.parse(line) as {
+    readonly seeds: number
+    readonly failures: ReadonlyArray<{ readonly seed: number; readonly invariant: string }>
+  }
+  const [failure] = report.failures
+  return {
+    id: mutation.id,
+    what: mutation.what,
+    caught: failure !== undefined,
+    seeds: report.seeds,
+    seed: failure?.seed ?? null,
+    invariant: failure?.invariant ?? null,
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  }
+}
+
+const options = parseArgs({
+  options: {
+    only: { type: "string", multiple: true },
+    seeds: { type: "string" },
+    few: { type: "boolean" },
+    json: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  },
+}).values
+if (options.help === true) {
+  console.log(usage)
+  process.exit(0)
+}
+const unknown = (options.only ?? []).find((id) => !mutations.some((mutation) => mutation.id === id))
+if (unknown !== undefined) {
+  console.error(`no mutation is called "${unknown}"\n\n${usage}`)
+  process.exit(2)
+}
+const chosen = mutations.filter(
+  ({ id }, index) => (options.only?.includes(id) ?? true) && (options.few !== true || index % 6 === 0),
+)
+const folder = mkdtempSync(join(tmpdir(), "mutations-"))
+const verdicts: Array<Verdict> = []
+const queue = [...chosen]
+const worker = async (): Promise<void> => {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const verdict = await judge(folder, next, Number(options.seeds ?? 2_000))
+    verdicts.push(verdict)
+    if (options.json !== true) {
+      const { caught, id, invariant, seconds, seeds, what } = verdict
+      const result = caught ? `caught by "${invariant}" in ${seeds} seeds` : `SURVIVED ${seeds} seeds`
+      console.log(`${id.padEnd(28)} ${result.padEnd(52)} ${seconds} s  ${what}`)
+    }
+  }
+}
+try {
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker))
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+const survived = verdicts.filter(({ caught }) => !caught).length
+const order = new Map(mutations.map(({ id }, index) => [id, index]))
+verdicts.sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0))
+if (options.json === true)
+  console.log(JSON.stringify({ caught: verdicts.length - survived, survived, mutations: verdicts }))
+else console.log(`\n${verdicts.length - survived} caught, ${survived} survived`)
+process.exit(survived > 0 ? 1 : 0)
