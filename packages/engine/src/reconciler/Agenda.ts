@@ -190,7 +190,8 @@ const count = (world: World, record: InstanceRecord, known: boolean): void => {
   const tag = inner(record.state)?._tag
   member(tally.troubled, record, (bits & Bit.desired) !== 0 && (tag === "Backoff" || tag === "Halted"))
   if (awaited !== tally.awaited > 0)
-    for (const revoked of [...world.agenda.leaving, ...world.agenda.withheld]) world.agenda.touched.add(revoked)
+    for (const revoked of [...world.agenda.leaving, ...world.agenda.withheld])
+      world.agenda.touched.add(revoked)
   if (change(Bit.fresh) !== 0) wakeBelow(world, record)
 }
 

@@ -29,7 +29,8 @@ export const clearWorld = (world: World): void => {
   const { agenda } = world
   for (const list of [world.records, world.dirtyOwners, world.roots, agenda.tallies]) list.clear()
   for (const list of [agenda.touched, agenda.arrived, agenda.parked, agenda.wanting]) list.clear()
-  for (const list of [agenda.leaving, agenda.withheld, agenda.snapshots, agenda.denied, world.stops]) list.clear()
+  for (const list of [agenda.leaving, agenda.withheld, agenda.snapshots, agenda.denied, world.stops])
+    list.clear()
   for (const list of [agenda.resuming, agenda.first, agenda.timers]) list.clear()
   for (const list of [world.collects, world.discards]) list.clear()
   for (const list of [world.unranked, world.dropped]) list.clear()

@@ -29,8 +29,7 @@ export const reopen = (world: World, record: InstanceRecord, now: number): void 
 /** An owner's rows changed: what was denied anywhere below it may be allowed now (a membership revoked and granted again). */
 export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
   refresh(world)
-  for (const record of [...world.agenda.denied])
-    if (isBelow(world, record, owner)) reopen(world, record, now)
+  for (const record of [...world.agenda.denied]) if (isBelow(world, record, owner)) reopen(world, record, now)
 }
 
 /** What a failed run says about the server behind it. */

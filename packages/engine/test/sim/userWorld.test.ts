@@ -52,10 +52,7 @@ it("keeps the rows readable through an overloaded server and a refetch", async (
   await using world = await openWorld({ graph, params: { userId: me, label: "urgent" }, rows })
   await world.expectConverged()
 
-  await world.fault(
-    { kind: "status", status: 503, retryAfterMillis: 2_000 },
-    { forMillis: 5_000, share: 0.5 },
-  )
+  await world.fault({ kind: "status", status: 503, retryAfterMillis: 2_000 }, { forMillis: 5_000 })
   await world.rotate("issues")
   await world.commit(issue(3, "open"))
   await world.advance(100)

@@ -152,8 +152,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     id: "buffer-lost",
     what: "of a log that came in parts only the last one is applied",
     file: "reconciler/Arrivals.ts",
-    find: `record.buffer.length === 0 ? batch.messages : [...record.buffer, ...batch.messages]`,
-    replace: `batch.messages`,
+    find: `record.buffer.length === 0 ? batch : { messages: [...record.buffer, ...batch.messages] }`,
+    replace: `batch`,
   },
   {
     id: "buffer-survives-refetch",
@@ -181,14 +181,14 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     id: "retry-after-ignored",
     what: "the server's Retry-After is not a floor",
-    file: "reconciler/retryPolicy.ts",
+    file: "protocol/backoff.ts",
     find: `return Math.max(retryAfterMillis, minBackoffMillis + Math.floor(random * ceiling))`,
     replace: `return minBackoffMillis + Math.floor(random * ceiling)`,
   },
   {
     id: "no-backoff-floor",
     what: "a retry may follow at once",
-    file: "reconciler/retryPolicy.ts",
+    file: "protocol/backoff.ts",
     find: `return Math.max(retryAfterMillis, minBackoffMillis + Math.floor(random * ceiling))`,
     replace: `return Math.max(retryAfterMillis, Math.floor(random * ceiling * 0.2))`,
   },
@@ -210,8 +210,8 @@ export const mutations: ReadonlyArray<Mutation> = [
     id: "one-slot-too-many",
     what: "one request more than allowed is opened",
     file: "adapters/electric/slots.ts",
-    find: `while (state.open.length < state.max && state.waiting.length > 0) {`,
-    replace: `while (state.open.length <= state.max && state.waiting.length > 0) {`,
+    find: `while (state.open.length < state.max && state.waiting.length > 0 && state.allowed > 0) {`,
+    replace: `while (state.open.length <= state.max && state.waiting.length > 0 && state.allowed > 0) {`,
   },
   {
     id: "ancestors-ignored",
@@ -290,11 +290,9 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     id: "snapshot-places-leak",
     what: "a snapshot that waits for its ancestors takes one of the few places",
-    file: steps,
-    find: `    if (!ancestorsFresh(world, record)) continue
-    if (tag === "Pending") waiting.push(record)`,
-    replace: `    if (tag === "Pending" && !ancestorsFresh(world, record)) continue
-    if (tag === "Pending") waiting.push(record)`,
+    file: "reconciler/Agenda.ts",
+    find: `member(agenda.snapshots, record, eligible && (`,
+    replace: `member(agenda.snapshots, record, (`,
     profile: "network",
   },
   {
