@@ -18,12 +18,10 @@ import {
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
 import { refresh } from "./Agenda.ts"
-import { type DemandChange, keysOfTuple, noChange, noteBelow, takeRows } from "./Desired.ts"
 import { holdForStorage } from "./Pauses.ts"
-import { reopenDenied } from "./Recovery.ts"
-import { fail, restart, send, takeIn } from "./Steps.ts"
+import { fail, restart, send } from "./Steps.ts"
 import { markOwner } from "./Owners.ts"
-import { type Arrived, type InstanceRecord, isActual, touch, type World } from "./World.ts"
+import { type Arrived, type InstanceRecord, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
 
@@ -206,86 +204,6 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
     } else if (outcome !== undefined) yield* refuse(world, entry, outcome, now)
   }
   return changedTables(result.success)
-})
-
-/** Reads again what the rows of changed owners demand, level by level. Returns whether anything was read. */
-export const refreshDemand = Effect.fnUntraced(function* (world: World, store: Store) {
-  let read = false
-  while (world.dirtyOwners.size > 0) {
-    read = true
-    const marked = [...world.dirtyOwners]
-    const change = noChange()
-    const whole: Array<InstanceRecord> = []
-    for (const [key, rows] of marked) {
-      const owner = world.records.get(key)
-      if (owner === undefined || !isActual(owner)) continue
-      if (rows === "all") whole.push(owner)
-      else yield* readRows(world, store, owner, [...rows.values()], change)
-    }
-    yield* readOwners(world, store, whole, change)
-    const now = yield* Clock.currentTimeMillis
-    for (const [key] of marked) {
-      const owner = world.records.get(key)
-      if (owner !== undefined && isActual(owner)) reopenDenied(world, owner, now)
-      // Only now: had the store failed, the next pass must read them again.
-      world.dirtyOwners.delete(key)
-    }
-    takeIn(world, change, "revoked", now)
-  }
-  return read
-})
-
-/** The named rows of one owner. */
-const readRows = Effect.fnUntraced(function* (
-  world: World,
-  store: Store,
-  owner: InstanceRecord,
-  keys: ReadonlyArray<ReadonlyArray<string>>,
-  change: DemandChange,
-) {
-  for (const [link, { columns }] of (world.links.get(owner.node.id) ?? []).entries()) {
-    const rows = yield* store.ownerRowsAt(owner.key, columns, keys)
-    takeRows(world, owner, { link, rows, whole: false }, yield* Clock.currentTimeMillis, change)
-  }
-})
-
-/** All rows of these owners, one question per node and link. */
-const readOwners = Effect.fnUntraced(function* (
-  world: World,
-  store: Store,
-  owners: ReadonlyArray<InstanceRecord>,
-  change: DemandChange,
-) {
-  const now = yield* Clock.currentTimeMillis
-  for (const [node, records] of Map.groupBy(owners, (record) => record.node.id))
-    for (const [link, { columns }] of (world.links.get(node) ?? []).entries()) {
-      const found = yield* store.ownerRows(
-        records.map((record) => record.key),
-        columns,
-      )
-      const byOwner = new Map(found.map(({ owner, rows }) => [owner, rows]))
-      for (const record of records)
-        takeRows(world, record, { link, rows: byOwner.get(record.key) ?? [], whole: true }, now, change)
-    }
-})
-
-/** Notes what stands below stored instances that nothing demands any more, so that all of it goes in one collection (I13). */
-export const linkBelow = Effect.fnUntraced(function* (world: World, store: Store) {
-  const retained = [...world.records.values()].filter((record) => record.state === null)
-  for (const [node, owners] of Map.groupBy(retained, (record) => record.node.id))
-    for (const link of world.links.get(node) ?? []) {
-      const found = yield* store.ownerRows(
-        owners.map(({ key }) => key),
-        link.columns,
-      )
-      for (const { owner, rows } of found) {
-        const record = world.records.get(owner)
-        if (record === undefined) continue
-        for (const { values } of rows)
-          if (values !== null)
-            for (const key of keysOfTuple(world, link, JSON.stringify(values))) noteBelow(world, record, key)
-      }
-    }
 })
 
 /** Forgets staged rows of refetches that start over. */

@@ -6,7 +6,8 @@ import type { ShapeError } from "../protocol/ShapeError.ts"
 import { minBackoffMillis } from "../protocol/backoff.ts"
 import { inner, refresh } from "./Agenda.ts"
 import { send } from "./Steps.ts"
-import { type InstanceRecord, isBelow, type World } from "./World.ts"
+import { isBelow } from "./ancestry.ts"
+import type { InstanceRecord, World } from "./World.ts"
 
 /** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
 export const offlineAfterFailures = 2

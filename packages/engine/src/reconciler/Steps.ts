@@ -10,10 +10,10 @@ import type { Forbidden, ShapeError } from "../protocol/ShapeError.ts"
 import { type DemandChange, noChange, withdrawAll } from "./Desired.ts"
 import { backoffMillis, isTerminal } from "./retryPolicy.ts"
 import { ownersComplete, refresh, takeDue, takeQueued } from "./Agenda.ts"
+import { grantedAt } from "./ancestry.ts"
 import { markOwner } from "./Owners.ts"
 import {
   ancestorsFresh,
-  grantedAt,
   type InstanceRecord,
   isActual,
   isDemanded,
