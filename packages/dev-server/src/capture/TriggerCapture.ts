@@ -58,14 +58,15 @@ const installScript = (schema: string): string => {
 const removeScript = (schema: string): string =>
   `drop event trigger if exists ${quoteIdent(schema)}; drop schema if exists ${quoteIdent(schema)} cascade;`
 
-const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
+/** Answers whether the table was not captured before. */
+const track = async (sql: Sql, schema: string, table: Table): Promise<boolean> => {
   const name = triggerName(schema)
   const oid = quoteText(table.oid)
   const [known] = await sql.rows(`select 1 from pg_trigger where tgrelid = $1::oid and tgname = $2`, [
     table.oid,
     `000_${schema}`,
   ])
-  if (known !== undefined) return
+  if (known !== undefined) return false
   await sql.exec(`
     create trigger ${name} after insert or update or delete on ${table.sqlName}
       for each row execute function ${quoteIdent(schema)}.capture_row(${oid});`)
@@ -80,6 +81,7 @@ const track = async (sql: Sql, schema: string, table: Table): Promise<void> => {
       create trigger ${quoteIdent(`000_${schema}_truncate`)} after truncate on ${String(target)}
         for each statement execute function ${quoteIdent(schema)}.capture_truncate(${oid});`)
   }
+  return true
 }
 
 const operations: Readonly<Record<string, RowChange["operation"]>> = { I: "insert", U: "update", D: "delete" }
@@ -106,7 +108,7 @@ const take = async (sql: Sql, schema: string): Promise<Captured> => {
       changes = []
       truncated = []
       position = 0
-      transactions.push({ xid: String(xid), txid: narrow(String(xid)), changes, truncated })
+      transactions.push({ xid: String(xid), txid: narrow(String(xid)), lsn: null, changes, truncated })
     }
     const operation = operations[String(op)]
     if (operation === undefined) truncated.push(String(relation))
@@ -121,15 +123,25 @@ const take = async (sql: Sql, schema: string): Promise<Captured> => {
       position += 2
     }
   }
-  return { transactions, schemaChanged }
+  return { transactions, schemaChanged, lost: [] }
 }
 
 /**
  * Trigger capture in `schema`. Two servers over one database need two schemas: each takes the changes of its own.
  */
 export const make = (db: Database, schema: string): Capture => ({
-  install: (sql) => sql.exec(installScript(schema)),
-  track: (sql, table) => track(sql, schema, table),
+  install: async (sql) => {
+    await sql.exec(installScript(schema))
+    return null
+  },
+  track: (tables) =>
+    db.transaction(async (sql) => {
+      const added: Array<string> = []
+      for (const table of tables) if (await track(sql, schema, table)) added.push(table.oid)
+      return added
+    }),
+  // Notifications of PGlite come before the statement that commits has been answered.
+  isBehind: () => Promise.resolve(false),
   take: (sql) => take(sql, schema),
   // PGlite has no autovacuum and no checkpointer: dead rows and the write-ahead log would grow without end.
   tidy: async () => {

@@ -16,7 +16,7 @@ export interface Column {
   readonly castType: string
   readonly typeOid: string
   readonly isNullable: boolean
-  /** A generated column that is computed when read. */
+  /** A generated column that captured changes do not hold: a virtual one, and before Postgres 18 a stored one, too. */
   readonly isVirtual: boolean
   readonly header: Readonly<Record<string, unknown>>
 }
@@ -44,8 +44,9 @@ const tableQuery = `
   where c.relkind in ('r', 'p') and c.relpersistence <> 't'`
 
 const columnsQuery = `
-  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated = 'v',
-    a.attndims, e.typname, array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1)
+  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull,
+    a.attgenerated = 'v' or (a.attgenerated = 's' and current_setting('server_version_num')::int < 180000), a.attndims, e.typname,
+    array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1)
   from pg_attribute a
     join pg_type t on t.oid = a.atttypid
     left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'

@@ -87,6 +87,15 @@ export const failure = (
 ): HttpServerResponse.HttpServerResponse =>
   json(exchange, status, JSON.stringify(body), { ...errorHeaders, ...headers })
 
+/** 503: Postgres cannot be reached. Clients try again by themselves. */
+export const unreachable = (exchange: Exchange, error: Error): HttpServerResponse.HttpServerResponse =>
+  failure(
+    exchange,
+    503,
+    { code: "database_unreachable", error: error.message },
+    { [Header.retryAfter]: "10", [Header.internalKnownError]: "true" },
+  )
+
 /** 409: the handle is void. `handle` names the one to use instead, where it is known. */
 export const mustRefetch = (
   exchange: Exchange,

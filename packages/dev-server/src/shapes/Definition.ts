@@ -79,7 +79,9 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const columns =
     request.columns === null && list !== null ? queryable : selectColumns(table, request.columns, "columns")
   if (list !== null) refuseOutside(columns, queryable)
-  const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)
+  // Changes do not hold computed columns: a condition on one would be judged on NULL.
+  const captured = { ...table, columns: table.columns.filter((column) => !column.isVirtual) }
+  const analysis = request.where === null ? null : await analyse(sql, captured, request.where, request.params)
   const hasAllColumns = request.columns === null && list === null
   const identity = JSON.stringify([
     table.signature,
@@ -137,7 +139,7 @@ const selectColumns = (table: Table, text: string | null, field: string): Readon
   return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
 }
 
-/** Triggers do not see virtual generated columns. Stored ones are served (Electric on Postgres 18 does, too). */
+/** Captured changes do not hold virtual generated columns, and before Postgres 18 no stored ones (as on Electric). */
 const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => {
   const virtual = columns.filter((column) => column.isVirtual).map((column) => column.name)
   if (virtual.length === 0) return columns

@@ -18,6 +18,8 @@ export interface Shape {
   readonly request: DefinitionRequest
   readonly definition: Definition
   readonly log: ShapeLog
+  /** The highest number given out before it was; no marker of its streams is below. */
+  readonly bornAt: number
   sets: ValueSets
   /** Called once when there is more to read or the shape is void. */
   readonly waiters: Set<() => void>

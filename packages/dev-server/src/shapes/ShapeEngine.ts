@@ -4,6 +4,7 @@
  */
 import type { Capture } from "../capture/Capture.ts"
 import type { Database } from "../db/Database.ts"
+import type { Table } from "../db/catalog.ts"
 import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
 import type { Clock } from "./Clock.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
@@ -11,7 +12,7 @@ import { drain, type DrainContext, type Drained } from "./drain.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
 import { type Shape, wake } from "./Shape.ts"
 import { ShapeLog } from "./ShapeLog.ts"
-import { redefineAll, takeSnapshot } from "./snapshot.ts"
+import { tablesOf, takeSnapshot, takeUp } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
 
 /** What an engine is made of. */
@@ -47,6 +48,7 @@ export class ShapeEngine {
   readonly #byIdentity = new Map<string, Shape>()
   readonly #definitions = new Map<string, Definition>()
   #lastLsn: number
+  #lastMarker = 0
   #isDirty = false
   #taken = 0
   #settling: Promise<void> | null = null
@@ -62,16 +64,19 @@ export class ShapeEngine {
   /** Installs what it needs, takes up what a data directory remembers, and starts to listen. */
   static async start(options: EngineOptions): Promise<ShapeEngine> {
     const { db, capture, store, clock } = options
-    const stored = await db.transaction(async (sql) => {
-      await capture.install(sql)
+    const { stored, lsn } = await db.transaction(async (sql) => {
+      const position = await capture.install(sql)
       await store.install(sql)
       const loaded = await store.load(sql)
       clock.advanceTo(loaded.lastNumber)
-      return loaded.shapes
+      return { stored: loaded.shapes, lsn: position }
     })
     const engine = new ShapeEngine(options)
-    engine.#lastLsn = clock.next()
-    await engine.#takeUp(stored)
+    engine.#lastLsn = lsn ?? clock.next()
+    // Behind every marker that clients of the last life may come back with.
+    for (const [shape, definition] of await takeUp(options, stored)) {
+      engine.#mark(engine.#register(shape, definition).log)
+    }
     engine.#unlisten = await capture.listen(() => engine.#noticed())
     engine.#isDirty = true
     await engine.settle()
@@ -83,16 +88,23 @@ export class ShapeEngine {
     return this.#lastLsn
   }
 
-  /** The highest number given out so far, to transactions, handles or markers. */
+  /** The highest number given out so far, to transactions or markers. */
   get lastNumber(): number {
-    return this.#options.clock.last()
+    return Math.max(this.#lastLsn, this.#lastMarker)
+  }
+
+  /** A number above everything told to a shape and below every transaction to come: their commits lie further apart. */
+  #mark(log: ShapeLog): void {
+    log.marker = Math.max(this.#lastLsn, log.end.tx) + 1
+    this.#lastMarker = Math.max(this.#lastMarker, log.marker)
+    this.#options.clock.advanceTo(log.marker)
   }
 
   /** Prepares a shape for event streams: from here on its log carries a marker. Waits for a round under way. */
   openStream(shape: Shape): Promise<void> {
     return this.#queue.run(() => {
       shape.hasStreams = true
-      shape.log.marker = this.#options.clock.next()
+      this.#mark(shape.log)
       return Promise.resolve()
     })
   }
@@ -110,6 +122,7 @@ export class ShapeEngine {
 
   /** Resolves when everything committed before the call has been told. */
   async settle(): Promise<void> {
+    if (!this.#isClosed && (await this.#options.capture.isBehind())) this.#isDirty = true
     while (this.#isDirty && !this.#isClosed) {
       this.#settling ??= this.#round().finally(() => {
         this.#settling = null
@@ -142,7 +155,18 @@ export class ShapeEngine {
   /** The shape of a request, created when there is none. @throws DefinitionError */
   async shapeFor(request: DefinitionRequest): Promise<Shape> {
     const definition = await this.resolve(request)
-    return this.existing(definition) ?? this.#queue.run(() => this.#create(request))
+    const known = this.existing(definition)
+    if (known !== undefined) return known
+    // Outside the queue: tracking waits for whoever holds a lock on the table, and everybody else must not.
+    const tables = tablesOf(definition)
+    await this.#options.capture.track(tables)
+    return (await this.#queue.run(() => this.#create(request, tables))) ?? this.#createAgain(request)
+  }
+
+  /** The tables changed between tracking and snapshot: what was analysed no longer holds. */
+  #createAgain(request: DefinitionRequest): Promise<Shape> {
+    this.#definitions.clear()
+    return this.shapeFor(request)
   }
 
   /** Reads a subset of a shape as {@link subsetRound} does; `null` where the shape turned out to be void. @throws SubsetError */
@@ -216,7 +240,7 @@ export class ShapeEngine {
       shape.sets = told.sets
       if (told.entries.length === 0) continue
       shape.log.append(told.entries)
-      if (shape.hasStreams) shape.log.marker = this.#options.clock.next()
+      if (shape.hasStreams) this.#mark(shape.log)
       wake(shape)
     }
   }
@@ -239,6 +263,7 @@ export class ShapeEngine {
       log,
       sets: stored.sets,
       waiters: new Set(),
+      bornAt: this.lastNumber,
       hasStreams: false,
       isVoid: false,
       lastUsedAt: this.#options.now(),
@@ -248,11 +273,13 @@ export class ShapeEngine {
     return shape
   }
 
-  async #create(request: DefinitionRequest): Promise<Shape> {
+  /** `null` when the definition has come to name other tables than the tracked ones. */
+  async #create(request: DefinitionRequest, tracked: ReadonlyArray<Table>): Promise<Shape | null> {
     const shapes = [...this.#byHandle.values()]
-    const { drained, stored, definition } = await this.#options.db.transaction(async (sql) => {
+    const created = await this.#options.db.transaction(async (sql) => {
       const fresh = await define(sql, request)
-      for (const table of [fresh.table, ...fresh.innerTables]) await this.#options.capture.track(sql, table)
+      const names = new Set(tracked.map((table) => table.oid))
+      if (!tablesOf(fresh).every((table) => names.has(table.oid))) return null
       const outcome = await drain(sql, this.#context, shapes)
       const isThere = shapes.some(
         (shape) => shape.definition.identity === fresh.identity && !outcome.voided.includes(shape),
@@ -262,24 +289,14 @@ export class ShapeEngine {
       await this.#options.store.setLastNumber(sql, this.#options.clock.last())
       return { drained: outcome, stored: shape, definition: fresh }
     })
+    if (created === null) return null
+    const { drained, stored, definition } = created
     this.#apply(drained)
     const known = this.existing(definition)
-    if (known !== undefined || stored === null) return known ?? this.#create(request)
+    if (known !== undefined || stored === null) return known ?? this.#create(request, tracked)
     const shape = this.#register(stored, definition)
     await this.#evict()
     return shape
-  }
-
-  /** Takes up shapes whose definition still means the same; the others' handles are void. */
-  async #takeUp(stored: ReadonlyArray<StoredShape>): Promise<void> {
-    await this.#options.db.transaction(async (sql) => {
-      const { current, gone } = await redefineAll(sql, stored)
-      await this.#options.store.drop(sql, gone)
-      for (const [shape, definition] of current) {
-        // Behind every marker that clients of the last life may come back with.
-        this.#register(shape, definition).log.marker = this.#options.clock.next()
-      }
-    })
   }
 
   async #evict(): Promise<void> {

@@ -52,9 +52,11 @@ export const drain = async (
   const captured = await context.capture.take(sql)
   const transactions = captured.transactions.map((transaction) => ({
     ...transaction,
-    lsn: context.clock.next(),
+    lsn: transaction.lsn ?? context.clock.next(),
   }))
   const voided = new Set<Shape>(captured.schemaChanged ? await outdated(sql, shapes) : [])
+  const lost = captured.lost === "all" ? null : new Set(captured.lost)
+  for (const shape of shapes) if (lost === null || isConcerned(shape, lost)) voided.add(shape)
   const emptied = new Set(transactions.flatMap((transaction) => transaction.truncated))
   for (const shape of shapes) if (emptied.has(shape.definition.table.oid)) voided.add(shape)
   const touched = new Set(

@@ -2,8 +2,10 @@
  * How a shape begins: from its table as it is now, or from what a data directory remembers of it. Runs inside the engine's
  * transactions and changes nothing in memory.
  */
-import { type Sql, SqlFailure } from "../db/Database.ts"
-import type { StoredShape } from "../store/ShapeStore.ts"
+import type { Capture } from "../capture/Capture.ts"
+import { type Database, type Sql, SqlFailure } from "../db/Database.ts"
+import type { Table } from "../db/catalog.ts"
+import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import type { Clock } from "./Clock.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
@@ -54,20 +56,38 @@ const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition | null
   }
 }
 
-/** Which remembered shapes still mean the same, and the handles of the others. */
-export const redefineAll = async (
-  sql: Sql,
+/** What remembered shapes are judged with. */
+export interface TakeUpOptions {
+  readonly db: Database
+  readonly store: ShapeStore
+  readonly capture: Capture
+}
+
+/** The remembered shapes that still mean the same and whose tables were captured all along; forgets the others. */
+export const takeUp = async (
+  { db, store, capture }: TakeUpOptions,
   stored: ReadonlyArray<StoredShape>,
-): Promise<{
-  readonly current: ReadonlyArray<readonly [StoredShape, Definition]>
-  readonly gone: ReadonlyArray<string>
-}> => {
+): Promise<ReadonlyArray<readonly [StoredShape, Definition]>> => {
+  const definitions = await db.transaction(async (sql) => {
+    const found: Array<readonly [StoredShape, Definition | null]> = []
+    for (const shape of stored) found.push([shape, await redefine(sql, shape)])
+    return found
+  })
+  const tables = definitions.flatMap(([, definition]) => (definition === null ? [] : tablesOf(definition)))
+  const missed = new Set(await capture.track(tables))
   const current: Array<readonly [StoredShape, Definition]> = []
   const gone: Array<string> = []
-  for (const shape of stored) {
-    const definition = await redefine(sql, shape)
-    if (definition === null) gone.push(shape.handle)
-    else current.push([shape, definition])
+  for (const [shape, definition] of definitions) {
+    const isWhole = definition !== null && !tablesOf(definition).some((table) => missed.has(table.oid))
+    if (isWhole) current.push([shape, definition])
+    else gone.push(shape.handle)
   }
-  return { current, gone }
+  await db.transaction((sql) => store.drop(sql, gone))
+  return current
 }
+
+/** Every table whose changes concern a shape. */
+export const tablesOf = (definition: Definition): ReadonlyArray<Table> => [
+  definition.table,
+  ...definition.innerTables,
+]
