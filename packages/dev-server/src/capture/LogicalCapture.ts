@@ -209,7 +209,7 @@ class Adapter implements LogicalCapture {
     const gaps = this.#gaps
     const stored = isLasting ? await this.#readTaken(sql) : this.#taken
     const last = shown.at(-1)?.lsn ?? this.#taken
-    if (last !== stored) {
+    if (isLasting && last !== stored) {
       await sql.rows(`update ${quoteIdent(name)}.capture set taken = $1::pg_lsn`, [formatLsn(last)])
     }
     const found = await readPublished(sql, name, this.#tables.keys())

@@ -52,10 +52,14 @@ const dropAbandoned = async (query: Query, name: string): Promise<void> => {
   await query(`select pg_advisory_unlock(${key})`)
 }
 
-/** Takes the publication, and where it is inactive the slot, out of the database. */
+/** Takes the publication and a lasting slot out of the database. Fails while a server uses the slot. */
 export const unpublish = async (sql: Sql, name: string): Promise<void> => {
   await sql.exec(`drop publication if exists ${quoteIdent(name)}`)
-  await sql.rows("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1", [name])
+  // A temporary slot ends with its connection, soon after that was closed.
+  await sql.rows(
+    "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not temporary",
+    [name],
+  )
 }
 
 const treeQuery = `

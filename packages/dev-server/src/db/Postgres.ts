@@ -37,7 +37,10 @@ export const makePool = (url: string, name: string, onFailure: (error: unknown) 
     connectionTimeoutMillis: connectMillis,
     application_name: name,
   })
-  pool.on("error", onFailure)
+  // `end` resolves before the last connections are gone, and Postgres may stop in between.
+  pool.on("error", (error) => {
+    if (!pool.ending) onFailure(error)
+  })
   return pool
 }
 
