@@ -81,10 +81,10 @@ export const publishTable = async (sql: Sql, name: string, table: Table): Promis
   )
   if (member !== undefined && partial.length === 0) return false
   await sql.exec(`lock table ${table.sqlName} in share row exclusive mode`)
-  for (const [target] of partial) await sql.exec(`alter table only ${String(target)} replica identity full`)
   if (member === undefined) {
     await sql.exec(`alter publication ${quoteIdent(name)} add table only ${table.sqlName}`)
   }
+  for (const [target] of partial) await sql.exec(`alter table only ${String(target)} replica identity full`)
   return true
 }
 

@@ -137,7 +137,8 @@ const modifiers = (base: string, typmod: number, type: string): Record<string, u
   if (base === "bpchar") return { length: typmod - 4 }
   if (base === "bit" || base === "varbit") return { length: typmod }
   if (base === "numeric") return { precision: ((typmod - 4) >> 16) & 0xffff, scale: numericScale(typmod) }
-  if (timeTypes.has(base)) return { precision: typmod }
+  // A precision of 0 is told as Electric tells it.
+  if (timeTypes.has(base)) return typmod === 0 ? { type_mod: 0 } : { precision: typmod }
   if (base === "interval") return intervalModifiers(type)
   return { type_mod: typmod }
 }

@@ -47,6 +47,8 @@ export const cacheControl = {
   subset: "no-cache",
   none: "no-store",
   health: "no-cache, no-store, must-revalidate",
+  /** Of answers that are not the shape API's own. */
+  other: "max-age=0, private, must-revalidate",
 } as const
 
 const jsonType = "application/json; charset=utf-8"
@@ -138,6 +140,9 @@ export const events = (
     headers: { ...common(exchange), ...headers },
   })
 
+/** Routes other than the shape's are read only. */
+const readOnly = { "access-control-allow-methods": "GET, HEAD" }
+
 /** An answer without a body. */
 export const empty = (
   exchange: Exchange,
@@ -145,6 +150,17 @@ export const empty = (
   headers: Record<string, string> = {},
 ): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.empty({ status, headers: { ...common(exchange), ...headers } })
+
+/** The answer of the root. */
+export const root = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  empty(exchange, 200, { ...readOnly, [Header.cacheControl]: cacheControl.other })
+
+/** The answer to a question whether the server is alive. */
+export const health = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  json(exchange, 200, JSON.stringify({ status: "active" }), {
+    ...readOnly,
+    [Header.cacheControl]: cacheControl.health,
+  })
 
 /** The answer to a preflight. Unlike Electric's it allows what browsers send (checklist 49). */
 export const preflight = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
@@ -157,5 +173,5 @@ export const preflight = (exchange: Exchange): HttpServerResponse.HttpServerResp
 export const notFound = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text("Not found", {
     status: 404,
-    headers: { ...common(exchange), [Header.cacheControl]: "max-age=0, private, must-revalidate" },
+    headers: { ...common(exchange), ...readOnly, [Header.cacheControl]: cacheControl.other },
   })

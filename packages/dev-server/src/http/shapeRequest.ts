@@ -90,6 +90,9 @@ export const readShapeRequest = (query: Query, rawSubset: RawSubset | null = nul
   }
 }
 
+/** Understood and ignored: it changes only how Electric stores a log. */
+const compactionParam = "experimental_compaction"
+
 const failed = (field: string, message: string): Reading => ({ errors: { [field]: [message] } })
 
 const readTypeErrors = (query: Query, text: (name: string) => string | null): FieldErrors => {
@@ -102,6 +105,9 @@ const readTypeErrors = (query: Query, text: (name: string) => string | null): Fi
   if (replica !== null && replica !== "default" && replica !== "full") errors[Param.replica] = ["is invalid"]
   const log = text(Param.log)
   if (log !== null && log !== "full" && log !== "changes_only") errors[Param.log] = ["is invalid"]
+  const compaction = text(compactionParam)
+  if (compaction !== null && !["true", "false", "1", "0"].includes(compaction))
+    errors[compactionParam] = ["is invalid"]
   if (errors[Param.offset] === undefined && text(Param.offset) === null)
     errors[Param.offset] = ["can't be blank"]
   return errors

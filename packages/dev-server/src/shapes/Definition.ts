@@ -117,7 +117,7 @@ const refuseOutside = (columns: ReadonlyArray<Column>, queryable: ReadonlyArray<
 }
 
 const selectColumns = (table: Table, text: string | null, field: string): ReadonlyArray<Column> => {
-  if (text === null) return refuseGenerated(table.columns)
+  if (text === null) return refuseGenerated(table.columns, false)
   const names = splitOutsideQuotes(text, ",").map((part) => {
     const parsed = parseIdentifier(part)
     if (parsed.error !== undefined) throw new DefinitionError(field, parsed.error)
@@ -136,15 +136,18 @@ const selectColumns = (table: Table, text: string | null, field: string): Readon
     const wrong = [...unknown, ...repeated].join(", ")
     throw new DefinitionError(field, `The following columns are not found on the table: ${wrong}`)
   }
-  return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
+  return refuseGenerated(
+    table.columns.filter((column) => names.includes(column.name)),
+    true,
+  )
 }
 
 /** Captured changes do not hold virtual generated columns, and before Postgres 18 no stored ones (as on Electric). */
-const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => {
+const refuseGenerated = (columns: ReadonlyArray<Column>, isNamed: boolean): ReadonlyArray<Column> => {
   const virtual = columns.filter((column) => column.isVirtual).map((column) => column.name)
   if (virtual.length === 0) return columns
-  throw new DefinitionError(
-    "columns",
-    `The following columns are generated and cannot be included in the shape: ${virtual.join(", ")}. You can exclude them from the shape by explicitly listing which columns to fetch in the 'columns' query param`,
-  )
+  const names = `The following columns are generated and cannot be included in the shape: ${virtual.join(", ")}`
+  const hint =
+    "You can exclude them from the shape by explicitly listing which columns to fetch in the 'columns' query param"
+  throw new DefinitionError("columns", isNamed ? names : `${names}. ${hint}`)
 }
