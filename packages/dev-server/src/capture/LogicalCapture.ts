@@ -219,7 +219,10 @@ class Adapter implements LogicalCapture {
       this.#gapsTold = Math.max(this.#gapsTold, gaps)
       this.#taken = last
       for (const [oid, table] of found) if (table.isFollowed) this.#tables.set(oid, table)
-      for (const oid of lost) this.#lost.add(oid)
+      for (const oid of lost) {
+        if (found.has(oid)) this.#lost.add(oid)
+        else this.#tables.delete(oid)
+      }
       this.#afterTaking([...found.values()].flatMap((table) => table.partial))
     })
     const sources = bySource(found)
