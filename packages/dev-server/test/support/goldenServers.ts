@@ -19,7 +19,7 @@ import {
 import { PostgresSessions } from "./goldenTargets.ts"
 
 /** The recordings hold live requests for 2 s; less is enough for a server beside its database. */
-const longPollTimeoutMillis = 600
+const longPollTimeoutMillis = 1_000
 
 const profiles: Readonly<Record<string, Partial<ServerOptions>>> = {
   main: { allowDelete: true },
