@@ -8,7 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type pg from "pg"
-import { type DatabaseOptions, DevServer, type ServerOptions } from "../src/DevServer.ts"
+import {
+  DevServer,
+  type DevServerOptions,
+  type PostgresServerOptions,
+  type ServerOptions,
+} from "../src/DevServer.ts"
 import { makePool } from "../src/db/Postgres.ts"
 import { defaultFolder, pgliteVersion, prepare } from "../src/db/preparedDirectory.ts"
 import type { RunSql, Servers } from "./Context.ts"
@@ -90,7 +95,7 @@ export const startOnPostgres = async (databaseUrl: string): Promise<Embedded> =>
 
 const startAll = async (
   scope: Scope.Scope,
-  database: DatabaseOptions,
+  database: Pick<DevServerOptions, "db"> | Pick<PostgresServerOptions, "databaseUrl">,
   sqlToken: string | null,
 ): Promise<Servers> => {
   const start = (more: Partial<ServerOptions>) =>

@@ -63,7 +63,9 @@ export const startPostgres = async (port = 0): Promise<Started> => {
     const account = await accountToRunAs()
     return { postgres: await launch(binaries, account, port === 0 ? await freePort() : port) }
   } catch (error) {
-    return { reason: `no Postgres could be started: ${error instanceof Error ? error.message : String(error)}` }
+    return {
+      reason: `no Postgres could be started: ${error instanceof Error ? error.message : String(error)}`,
+    }
   }
 }
 
@@ -90,7 +92,8 @@ const accountToRunAs = async (): Promise<Account> => {
   if (process.getuid?.() !== 0) return {}
   const lines = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"))
   const found = lines.find(([name]) => name === "postgres") ?? lines.find(([name]) => name === "nobody")
-  if (found === undefined) throw new Error("this process is root, and no account to run Postgres as was found")
+  if (found === undefined)
+    throw new Error("this process is root, and no account to run Postgres as was found")
   return { uid: Number(found[2]), gid: Number(found[3]) }
 }
 
@@ -175,13 +178,18 @@ const initialise = (initdb: string, data: string, account: Account): Promise<voi
     let said = ""
     child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
     child.once("error", reject)
-    child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`initdb failed: ${said.trim()}`))))
+    child.once("exit", (code) =>
+      code === 0 ? resolve() : reject(new Error(`initdb failed: ${said.trim()}`)),
+    )
   })
 
 const untilReady = (child: ChildProcess): Promise<void> =>
   new Promise((resolve, reject) => {
     let said = ""
-    const timer = setTimeout(() => reject(new Error(`Postgres did not get ready: ${said.trim()}`)), startMillis)
+    const timer = setTimeout(
+      () => reject(new Error(`Postgres did not get ready: ${said.trim()}`)),
+      startMillis,
+    )
     const settle = (done: () => void): void => {
       clearTimeout(timer)
       done()

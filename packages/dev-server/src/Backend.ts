@@ -34,15 +34,23 @@ export interface BackendOptions {
   readonly captureSchema?: string | undefined
 }
 
+/** What a backend takes from outside. */
+export interface BackendTools {
+  readonly clock: Clock
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly onFailure: (error: unknown) => void
+}
+
 /** Connects. Rejects when the database cannot be reached or lacks something. */
 export const connect = async (
   options: BackendOptions,
-  clock: Clock,
-  onFailure: (error: unknown) => void,
+  { clock, now, onFailure }: BackendTools,
 ): Promise<Backend> => {
   const isLasting = options.captureSchema !== undefined
   const name = options.captureSchema ?? passingNameOf(clock.next())
-  if (options.databaseUrl !== undefined) return overPostgres(options.databaseUrl, name, isLasting, onFailure)
+  if (options.databaseUrl !== undefined)
+    return overPostgres(options.databaseUrl, name, isLasting, now, onFailure)
   if (options.db === undefined) throw new Error("a server needs a PGlite or the URL of a Postgres")
   const db = fromPGlite(options.db)
   const capture = TriggerCapture.make(db, name)
@@ -53,12 +61,13 @@ const overPostgres = async (
   url: string,
   name: string,
   isLasting: boolean,
+  now: () => number,
   onFailure: (error: unknown) => void,
 ): Promise<Backend> => {
   const pool = makePool(url, name, onFailure)
   const engineDb = fromPool(pool, { isRepeatable: true })
   try {
-    const capture = await LogicalCapture.open({ url, db: engineDb, pool, name, isLasting, onFailure })
+    const capture = await LogicalCapture.open({ url, db: engineDb, pool, name, isLasting, now, onFailure })
     const close = async (): Promise<void> => {
       await capture.close()
       await pool.end()

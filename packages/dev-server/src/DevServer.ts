@@ -17,21 +17,17 @@ import { make as makeClock } from "./shapes/Clock.ts"
 import { ShapeEngine } from "./shapes/ShapeEngine.ts"
 import { durable, memory } from "./store/ShapeStore.ts"
 
-/** Where a server's tables are: one of the two. */
-export type DatabaseOptions =
-  | {
-      /** The open database. The server does not close it. */
-      readonly db: PGlite
-      readonly databaseUrl?: undefined
-    }
-  | {
-      /** A Postgres 14 or later with `wal_level = logical`. The role must own the tables and have REPLICATION. */
-      readonly databaseUrl: string
-      readonly db?: undefined
-    }
+/** How a server over a PGlite is set up. Everything but `db` has a default. */
+export interface DevServerOptions extends ServerOptions {
+  /** The open database. The server does not close it. */
+  readonly db: PGlite
+}
 
-/** How a server is set up. Everything but the database has a default. */
-export type DevServerOptions = DatabaseOptions & ServerOptions
+/** How a server over a real Postgres is set up. Everything but the URL has a default. */
+export interface PostgresServerOptions extends ServerOptions {
+  /** A Postgres 14 or later with `wal_level = logical`. The role must own the tables and have REPLICATION. */
+  readonly databaseUrl: string
+}
 
 /** What servers over any database have in common. */
 export interface ServerOptions {
@@ -100,7 +96,7 @@ const keepAliveMillis = 60_000
 
 /** Starts a server that runs until the scope closes. */
 export const make = (
-  options: DevServerOptions,
+  options: DevServerOptions | PostgresServerOptions,
 ): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = makeClock(Date.now)
@@ -108,7 +104,7 @@ export const make = (
     const onFailure = (error: unknown): void =>
       void Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error))
     const backend = yield* Effect.acquireRelease(
-      attemptDatabase(() => connect(options, clock, onFailure)),
+      attemptDatabase(() => connect(options, { clock, now: Date.now, onFailure })),
       (connected) => Effect.promise(() => connected.close()),
     )
     const engine = yield* Effect.acquireRelease(
@@ -193,9 +189,10 @@ const listen = Effect.fnUntraced(function* (
 
 /** The running server as a service. */
 export class DevServer extends Context.Service<DevServer, DevServerHandle>()("dev-server/DevServer") {
-  /** Starts a server over an open PGlite. */
-  static readonly layer = (options: DevServerOptions): Layer.Layer<DevServer, DevServerError> =>
-    Layer.effect(DevServer, make(options))
+  /** Starts a server over an open PGlite or a real Postgres. */
+  static readonly layer = (
+    options: DevServerOptions | PostgresServerOptions,
+  ): Layer.Layer<DevServer, DevServerError> => Layer.effect(DevServer, make(options))
 
   /** Starts a server for the surrounding scope. */
   static readonly make = make

@@ -28,7 +28,9 @@ const start = async (): Promise<number> => {
   let isFailed = false
   const serve = run(flags, (line) => process.stdout.write(`${line}\n`)).pipe(Effect.andThen(Effect.never))
   const work =
-    flags.forget !== null && flags.databaseUrl !== null ? forgetShapes(flags.databaseUrl, flags.forget) : serve
+    flags.forget !== null && flags.databaseUrl !== null
+      ? forgetShapes(flags.databaseUrl, flags.forget)
+      : serve
   const program = work.pipe(
     Effect.scoped,
     Effect.catch((error) =>

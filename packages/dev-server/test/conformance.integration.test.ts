@@ -39,6 +39,7 @@ describe("Conformance", () => {
     }
   }, 180_000)
 
+  // Skipped where no Postgres can be started; the reason is in the name.
   it.skipIf(started.reason !== undefined)(
     `passes on a real Postgres${started.reason === undefined ? "" : ` (${started.reason})`}`,
     async () => {

@@ -20,6 +20,7 @@ const names = hasGolden
 
 const stepOf = (difference: string): number => Number(/^\[(\d+)\]/u.exec(difference)?.[1] ?? -1)
 
+// Skipped where there is nothing to compare with, or on; the reason is in the name.
 describe.skipIf(started.reason !== undefined)(
   `Compared on Postgres with recordings of the real server${started.reason === undefined ? "" : ` (${started.reason})`}`,
   () => {
@@ -35,17 +36,21 @@ describe.skipIf(started.reason !== undefined)(
       await started.postgres?.close()
     })
 
-    it.each(names)("%s is equal, or differs where the list says", async (name) => {
-      const differences = await servers.compare(name)
-      const known = goldenDifferences.find((difference) => difference.scenario === name)
-      if (known === undefined) assert.deepStrictEqual(differences, [])
-      else if (known.steps !== "timing") {
-        const { steps } = known
-        const unexplained = differences.filter((difference) => !steps.includes(stepOf(difference)))
-        assert.deepStrictEqual(unexplained, [])
-        assert.notDeepEqual(differences, [], "the scenario has become equal: take it off the list")
-      }
-    }, 120_000)
+    it.each(names)(
+      "%s is equal, or differs where the list says",
+      async (name) => {
+        const differences = await servers.compare(name)
+        const known = goldenDifferences.find((difference) => difference.scenario === name)
+        if (known === undefined) assert.deepStrictEqual(differences, [])
+        else if (known.steps !== "timing") {
+          const { steps } = known
+          const unexplained = differences.filter((difference) => !steps.includes(stepOf(difference)))
+          assert.deepStrictEqual(unexplained, [])
+          assert.notDeepEqual(differences, [], "the scenario has become equal: take it off the list")
+        }
+      },
+      120_000,
+    )
 
     it("explains only recordings that exist", () => {
       const all = new Set(scenarioNames())

@@ -168,7 +168,10 @@ const literal = (
   old: ReadonlyArray<Field> | null,
 ): string => {
   const values = new Map<string, Text>(
-    relation.columns.map((name, index) => [name, fields[index] ?? (fields[index] === null ? null : (old?.[index] ?? null))]),
+    relation.columns.map((name, index) => [
+      name,
+      fields[index] ?? (fields[index] === null ? null : (old?.[index] ?? null)),
+    ]),
   )
   return formatRecord(table.columns.map((name) => values.get(name) ?? null))
 }

@@ -32,6 +32,8 @@ export interface LogicalOptions {
   readonly name: string
   /** Whether publication and slot outlive the server, so that the next one goes on where this one stopped. */
   readonly isLasting: boolean
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly onFailure: (error: unknown) => void
 }
 
@@ -69,7 +71,13 @@ const momentQuery = `
 
 const readMoment = async (sql: Sql): Promise<Moment> => {
   const [row] = await sql.rows(momentQuery)
-  const [xmin, xmax, running, inserted, flushed] = (row ?? []).map(String) as [string, string, string, string, string]
+  const [xmin, xmax, running, inserted, flushed] = (row ?? []).map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
   const lsn = atRecordEnd(parseLsn(inserted))
   return {
     visibility: {
@@ -106,11 +114,12 @@ class Adapter implements LogicalCapture {
   }
 
   async open(): Promise<void> {
-    const { url, name, isLasting, onFailure } = this.#options
+    const { url, name, isLasting, now, onFailure } = this.#options
     this.#stream = await ReplicationStream.open({
       url,
       name,
       isTemporary: !isLasting,
+      now,
       publish: (client) =>
         publish(async (text) => (await client.query<Record<string, string>>(text)).rows, name),
       onMessage: (message) => {
@@ -249,12 +258,11 @@ class Adapter implements LogicalCapture {
   }
 
   #afterTaking(partial: ReadonlyArray<string>): void {
-    if (this.#stream !== null) this.#stream.confirm(this.#buffer.isEmpty ? this.#stream.received : this.#taken)
+    if (this.#stream !== null)
+      this.#stream.confirm(this.#buffer.isEmpty ? this.#stream.received : this.#taken)
     if (this.#buffer.hasPending) this.#announceIn(soonMillis)
     if (partial.length === 0) return
-    this.#options.db
-      .transaction((sql) => followPartitions(sql, partial))
-      .catch(this.#options.onFailure)
+    this.#options.db.transaction((sql) => followPartitions(sql, partial)).catch(this.#options.onFailure)
   }
 
   readonly tidy = (): Promise<void> => Promise.resolve()
@@ -270,7 +278,8 @@ class Adapter implements LogicalCapture {
   readonly remove = async (sql: Sql): Promise<void> => {
     await this.close()
     await unpublish(sql, this.#options.name)
-    if (this.#options.isLasting) await sql.exec(`drop schema if exists ${quoteIdent(this.#options.name)} cascade`)
+    if (this.#options.isLasting)
+      await sql.exec(`drop schema if exists ${quoteIdent(this.#options.name)} cascade`)
   }
 
   readonly close = async (): Promise<void> => {
@@ -283,7 +292,9 @@ class Adapter implements LogicalCapture {
 
 /** By every oid the log may name a table under: TRUNCATE of a root names it beside its partitions. */
 const bySource = (found: ReadonlyMap<string, PublishedTable>): ReadonlyMap<string, PublishedTable> =>
-  new Map([...found.values()].flatMap((table) => [...table.sources, table.oid].map((oid) => [oid, table] as const)))
+  new Map(
+    [...found.values()].flatMap((table) => [...table.sources, table.oid].map((oid) => [oid, table] as const)),
+  )
 
 /** Connects and makes publication and slot. Rejects with a sentence about what is missing. */
 export const open = async (options: LogicalOptions): Promise<LogicalCapture> => {

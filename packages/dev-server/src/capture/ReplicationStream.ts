@@ -16,6 +16,8 @@ export interface StreamOptions {
   readonly name: string
   /** A temporary slot ends with its connection; a lasting one keeps the log for the next start. */
   readonly isTemporary: boolean
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   /** Makes the publication where there is none. Run before the slot exists: a slot cannot see publications made after it. */
   readonly publish: (client: pg.Client) => Promise<void>
   readonly onMessage: (message: Message) => void
@@ -225,7 +227,7 @@ export class ReplicationStream {
   }
 
   #report(isAsking: boolean): void {
-    this.#wire?.report(this.#received, this.#confirmed, isAsking)
+    this.#wire?.report(this.#received, this.#confirmed, isAsking, this.#options.now())
   }
 
   #drop(): void {

@@ -29,7 +29,8 @@ const xLogData = 0x77
 const keepAlive = 0x6b
 const statusUpdate = 0x72
 
-const readLsn = (bytes: Buffer, at: number): Lsn => bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
+const readLsn = (bytes: Buffer, at: number): Lsn =>
+  bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
 
 /** A started stream. */
 export class ReplicationWire {
@@ -52,14 +53,17 @@ export class ReplicationWire {
     })
   }
 
-  /** `received` has arrived here; nothing up to `confirmed` is needed again. `isAsking` asks for a keep-alive back. */
-  report(received: Lsn, confirmed: Lsn, isAsking: boolean): void {
+  /**
+   * `received` has arrived here; nothing up to `confirmed` is needed again. `isAsking` asks for a keep-alive back. `now` is
+   * in milliseconds since 1970.
+   */
+  report(received: Lsn, confirmed: Lsn, isAsking: boolean, now: number): void {
     const bytes = Buffer.alloc(34)
     bytes.writeUInt8(statusUpdate, 0)
     bytes.writeBigUInt64BE(BigInt(received), 1)
     bytes.writeBigUInt64BE(BigInt(confirmed), 9)
     bytes.writeBigUInt64BE(BigInt(confirmed), 17)
-    bytes.writeBigInt64BE(BigInt(Date.now()) * 1000n - postgresEpochMicros, 25)
+    bytes.writeBigInt64BE(BigInt(now) * 1000n - postgresEpochMicros, 25)
     bytes.writeUInt8(isAsking ? 1 : 0, 33)
     this.#connection?.sendCopyFromChunk(bytes)
   }

@@ -38,7 +38,9 @@ export const publish = async (query: Query, name: string): Promise<void> => {
   }
   const known = await query(`select pubname from pg_publication where pubname = ${quoteText(name)}`)
   if (known.length > 0) return
-  const [server] = await query("select (current_setting('server_version_num')::int >= 180000)::text as is_new")
+  const [server] = await query(
+    "select (current_setting('server_version_num')::int >= 180000)::text as is_new",
+  )
   const generated = server?.["is_new"] === "true" ? " with (publish_generated_columns = stored)" : ""
   await query(`create publication ${quoteIdent(name)}${generated}`)
 }

@@ -141,12 +141,14 @@ const databaseProblem = (last: (name: string) => string | null): string | null =
   if (url !== null && !/^postgres(ql)?:\/\//u.test(url)) {
     return `Option --database-url must be postgres://…, not "${url}".`
   }
-  if (url !== null && last("--data-dir") !== null) return "Options --database-url and --data-dir exclude each other."
+  if (url !== null && last("--data-dir") !== null)
+    return "Options --database-url and --data-dir exclude each other."
   for (const name of ["--keep", "--forget"]) {
     const value = last(name)
     if (value === null) continue
     if (url === null) return `Option ${name} needs --database-url.`
-    if (!keepable.test(value)) return `Option ${name} must be lower-case letters, digits and _, not "${value}".`
+    if (!keepable.test(value))
+      return `Option ${name} must be lower-case letters, digits and _, not "${value}".`
   }
   return null
 }

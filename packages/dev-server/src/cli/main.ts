@@ -86,7 +86,8 @@ const prepareDatabase = Effect.fnUntraced(function* (
 export const forgetShapes = (databaseUrl: string, name: string): Effect.Effect<void, StartError> =>
   Effect.tryPromise({
     try: () => forget(databaseUrl, name),
-    catch: (error) => new StartError({ message: `The shapes of ${name} cannot be removed: ${messageOf(error)}` }),
+    catch: (error) =>
+      new StartError({ message: `The shapes of ${name} cannot be removed: ${messageOf(error)}` }),
   })
 
 const explainListen = (message: string, flags: Flags): string => {

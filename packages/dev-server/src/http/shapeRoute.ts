@@ -66,7 +66,11 @@ const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
   }
   if (isUnreachable(error)) return Effect.succeed(respond.unreachable(exchange, error))
   if (error instanceof SqlFailure) {
-    return Effect.succeed(respond.failure(exchange, 500, { message: `Unexpected error while creating snapshot: ${error.message}` }))
+    return Effect.succeed(
+      respond.failure(exchange, 500, {
+        message: `Unexpected error while creating snapshot: ${error.message}`,
+      }),
+    )
   }
   return Effect.logError("A request to /v1/shape failed", error).pipe(
     Effect.as(respond.failure(exchange, 500, { error: "Internal server error" })),

@@ -2,36 +2,16 @@
  * The registry of shapes and the loop that keeps them told. Every change of its memory happens in a job of one serial queue,
  * after the job's transaction has committed. It knows nothing of HTTP; routes ask it for shapes and wait on them.
  */
-import type { Capture } from "../capture/Capture.ts"
-import type { Database } from "../db/Database.ts"
 import type { Table } from "../db/catalog.ts"
-import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
-import type { Clock } from "./Clock.ts"
+import type { StoredShape } from "../store/ShapeStore.ts"
 import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
+import type { EngineOptions } from "./EngineOptions.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
 import { type Shape, wake } from "./Shape.ts"
 import { ShapeLog } from "./ShapeLog.ts"
 import { tablesOf, takeSnapshot, takeUp } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
-
-/** What an engine is made of. */
-export interface EngineOptions {
-  readonly db: Database
-  readonly capture: Capture
-  readonly store: ShapeStore
-  readonly clock: Clock
-  /** Milliseconds since 1970. */
-  readonly now: () => number
-  /** Bytes of JSON that close a chunk. */
-  readonly chunkBytes: number
-  /** Bytes of log beyond which a shape is rotated. */
-  readonly maxLogBytes: number
-  /** Shapes kept at most; the least recently used one without waiters goes first. */
-  readonly maxShapes: number
-  /** Called when a round fails for a reason that is nobody's request. */
-  readonly onFailure: (error: unknown) => void
-}
 
 /** Definitions remembered by request text. */
 const maxCachedDefinitions = 5_000

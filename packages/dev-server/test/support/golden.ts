@@ -251,7 +251,10 @@ const exchange = (
       port,
       path,
       method: request.method ?? "GET",
-      headers: { ...(body === undefined || isTyped ? {} : { "content-type": "application/json" }), ...headers },
+      headers: {
+        ...(body === undefined || isTyped ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
     })
     sending.once("error", reject)
     sending.once("response", (response) => {
@@ -269,10 +272,13 @@ const exchange = (
       const hangUp =
         sse === undefined
           ? undefined
-          : setTimeout(() => {
-              finish("client")
-              sending.destroy()
-            }, Math.min(sse.collectMs, maxCollectMillis))
+          : setTimeout(
+              () => {
+                finish("client")
+                sending.destroy()
+              },
+              Math.min(sse.collectMs, maxCollectMillis),
+            )
       response.on("data", (chunk: Buffer) => chunks.push(chunk))
       response.once("error", () => finish("server"))
       response.once("end", () => {
