@@ -10,7 +10,8 @@ import { quoteIdent } from "../db/identifier.ts"
 import { readValue, SnapshotRetry } from "../db/Postgres.ts"
 import { make as makeQueue } from "../shapes/SerialQueue.ts"
 import type { Capture, Captured } from "./Capture.ts"
-import { CommitBuffer, toCaptured, type Visibility } from "./CommitBuffer.ts"
+import { CommitBuffer, toCaptured } from "./CommitBuffer.ts"
+import { atRecordEnd, readMoment } from "./moment.ts"
 import { formatLsn, type Lsn, parseLsn } from "./pgoutput.ts"
 import {
   followPartitions,
@@ -50,45 +51,6 @@ const quietMillis = 500
 
 /** Pause before looking again for a transaction that is logged but not visible yet. */
 const soonMillis = 5
-
-/** Positions in the log just behind a page's header (24 or 40 bytes): nothing of ours can end between. */
-const pageBytes = 8_192
-const pageHeaderBytes = 40
-
-const atRecordEnd = (lsn: Lsn): Lsn => (lsn % pageBytes <= pageHeaderBytes ? lsn - (lsn % pageBytes) : lsn)
-
-interface Moment {
-  readonly visibility: Visibility
-  /** Every transaction the snapshot shows has its commit before this. */
-  readonly lsn: Lsn
-  readonly isFlushed: boolean
-}
-
-const momentQuery = `
-  select pg_snapshot_xmin(s), pg_snapshot_xmax(s), array_to_json(array(select pg_snapshot_xip(s)::text)),
-    pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn()
-  from pg_current_snapshot() as s`
-
-const readMoment = async (sql: Sql): Promise<Moment> => {
-  const [row] = await sql.rows(momentQuery)
-  const [xmin, xmax, running, inserted, flushed] = (row ?? []).map(String) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ]
-  const lsn = atRecordEnd(parseLsn(inserted))
-  return {
-    visibility: {
-      xmin: Number(xmin),
-      xmax: Number(xmax),
-      running: new Set((JSON.parse(running) as ReadonlyArray<string>).map(Number)),
-    },
-    lsn,
-    isFlushed: parseLsn(flushed) >= lsn,
-  }
-}
 
 class Adapter implements LogicalCapture {
   readonly #options: LogicalOptions
