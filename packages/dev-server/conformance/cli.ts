@@ -143,6 +143,7 @@ const connect = async (flags: Flags): Promise<Embedded> => {
       secretValue: flags.secret ?? "",
       chunk: flags["chunk-url"] ?? null,
       allowsDelete: flags["allow-delete"] === true,
+      restartable: null,
     },
   }
 }

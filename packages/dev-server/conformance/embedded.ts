@@ -16,7 +16,8 @@ import {
 } from "../src/DevServer.ts"
 import { makePool } from "../src/db/Postgres.ts"
 import { defaultFolder, pgliteVersion, prepare } from "../src/db/preparedDirectory.ts"
-import type { RunSql, Servers } from "./Context.ts"
+import { make as makeQueue } from "../src/shapes/SerialQueue.ts"
+import type { Restartable, RunSql, Servers } from "./Context.ts"
 
 /** How long the embedded servers hold a request: cases that time out must not take long. */
 const longPollTimeoutMillis = 700
@@ -93,17 +94,51 @@ export const startOnPostgres = async (databaseUrl: string): Promise<Embedded> =>
   }
 }
 
-const startAll = async (
-  scope: Scope.Scope,
-  database: Pick<DevServerOptions, "db"> | Pick<PostgresServerOptions, "databaseUrl">,
-  sqlToken: string | null,
-): Promise<Servers> => {
-  const start = (more: Partial<ServerOptions>) =>
-    Effect.runPromise(
-      DevServer.make({ ...database, longPollTimeoutMillis, ...more }).pipe(Scope.provide(scope)),
-    )
-  const main = await start({ sqlToken, allowDelete: true })
-  const secret = await start({ secret: secretValue })
-  const chunk = await start({ chunkBytes: 1_000 })
-  return { main: main.url, secret: secret.url, secretValue, chunk: chunk.url, allowsDelete: true }
+type Database = Pick<DevServerOptions, "db"> | Pick<PostgresServerOptions, "databaseUrl">
+
+const serve = async (scope: Scope.Scope, database: Database, more: ServerOptions) =>
+  await Effect.runPromise(
+    DevServer.make({ ...database, longPollTimeoutMillis, ...more }).pipe(Scope.provide(scope)),
+  )
+
+const startAll = async (scope: Scope.Scope, database: Database, sqlToken: string | null): Promise<Servers> => {
+  const main = await serve(scope, database, { sqlToken, allowDelete: true })
+  const secret = await serve(scope, database, { secret: secretValue })
+  const chunk = await serve(scope, database, { chunkBytes: 1_000 })
+  return {
+    main: main.url,
+    secret: secret.url,
+    secretValue,
+    chunk: chunk.url,
+    allowsDelete: true,
+    restartable: makeRestartable(database),
+  }
+}
+
+/** Starts a server that keeps its shapes for each case, one after the other: they share its name in the database. */
+const makeRestartable = (database: Database): Restartable => {
+  const queue = makeQueue()
+  const start = async () => {
+    const scope = Scope.makeUnsafe()
+    const { url } = await serve(scope, database, { captureSchema: "conformance_kept" })
+    return { url, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+  }
+  return {
+    use: (body) =>
+      queue.run(async () => {
+        let server = await start()
+        try {
+          await body({
+            url: () => server.url,
+            restart: async (whileDown) => {
+              await server.stop()
+              await whileDown()
+              server = await start()
+            },
+          })
+        } finally {
+          await server.stop()
+        }
+      }),
+  }
 }

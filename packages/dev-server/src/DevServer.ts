@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { connect } from "./Backend.ts"
-import type { Database, SqlFailure, StatementResult, Text } from "./db/Database.ts"
+import { type Database, isUnreachable, type SqlFailure, type StatementResult, type Text } from "./db/Database.ts"
 import { makeApp } from "./http/app.ts"
 import { make as makeClock } from "./shapes/Clock.ts"
 import { ShapeEngine } from "./shapes/ShapeEngine.ts"
@@ -102,7 +102,11 @@ export const make = (
     const clock = makeClock(Date.now)
     const context = yield* Effect.context<never>()
     const onFailure = (error: unknown): void =>
-      void Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error))
+      void Effect.runForkWith(context)(
+        isUnreachable(error)
+          ? Effect.logWarning(`The database cannot be reached: ${error.message}`)
+          : Effect.logError("Captured changes could not be told", error),
+      )
     const backend = yield* Effect.acquireRelease(
       attemptDatabase(() => connect(options, { clock, now: Date.now, onFailure })),
       (connected) => Effect.promise(() => connected.close()),

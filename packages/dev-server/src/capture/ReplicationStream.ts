@@ -66,6 +66,12 @@ const isSlotLost = (error: unknown): boolean => {
   return code === "42704" || code === "55000" || code === "58P01"
 }
 
+/** What went wrong, without the connection that `pg` hangs on its errors. */
+const asFailure = (error: unknown): StreamUnavailable =>
+  error instanceof StreamUnavailable
+    ? error
+    : new StreamUnavailable(`replication: ${error instanceof Error ? error.message : String(error)}`)
+
 /** A running stream. */
 export class ReplicationStream {
   readonly #options: StreamOptions
@@ -244,7 +250,7 @@ export class ReplicationStream {
     client.end().catch(() => undefined)
     // A failure before streaming belongs to whoever called #connect.
     if (this.#isClosed || !wasStreaming) return
-    this.#options.onFailure(error)
+    this.#options.onFailure(asFailure(error))
     this.#retry(error)
   }
 
@@ -261,7 +267,7 @@ export class ReplicationStream {
         this.#drop()
         await client?.end().catch(() => undefined)
         if (this.#isClosed) return
-        this.#options.onFailure(next)
+        this.#options.onFailure(asFailure(next))
         this.#retry(next)
       }
     }

@@ -39,7 +39,7 @@ export const makePool = (url: string, name: string, onFailure: (error: unknown) 
   })
   // `end` resolves before the last connections are gone, and Postgres may stop in between.
   pool.on("error", (error) => {
-    if (!pool.ending) onFailure(error)
+    if (!pool.ending) onFailure(new SqlFailure(error.message, "08006", null, null))
   })
   return pool
 }
