@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           environment: "node",
-          include: [`packages/*/test/${e2e}`, `apps/*/e2e/${e2e}`],
+          include: [`packages/*/test/${e2e}`, `apps/*/e2e/${e2e}`, `test/${e2e}`],
           exclude: built,
           fileParallelism: false,
           testTimeout: 180_000,

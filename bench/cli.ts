@@ -6,11 +6,11 @@ import { loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { ExitCode, main, table } from "../scripts/lib/cli.ts"
 import type { Measure, SuiteOptions } from "./lib/measure.ts"
-import { storeIds, storeSuite } from "./suites/store/index.ts"
+import { type Suite, suites } from "./suites/index.ts"
 
 const usage = `Usage: pnpm bench SUITE [options]
 
-Suites: store.
+Suites: ${Object.keys(suites).join(", ")}.
   --only ID    measure only ids that begin with ID (may be given several times)
   --rows N     rows of the large loads (default 100000; 20000 with --quick)
   --rounds N   rounds that count, after one for warming up (default 5; 2 with --quick)
@@ -18,9 +18,13 @@ Suites: store.
   --json       print {"suite", "measures": [{id, value, unit, target, ok, rounds, spread}]} and nothing else
 
 "x faster" is the peer's time by ours, "x time" ours by the floor's, both taken within one round; values are medians.
-Ids of store: ${storeIds.join(", ")}`
+${Object.entries(suites)
+  .map(([name, { ids }]) => `Ids of ${name}: ${ids.join(", ")}`)
+  .join("\n")}`
 
 interface Arguments {
+  readonly name: string
+  readonly suite: Suite
   readonly json: boolean
   readonly options: SuiteOptions
 }
@@ -62,13 +66,17 @@ const readArguments = (): Arguments => {
     console.log(usage)
     process.exit(0)
   }
-  if (positionals.length !== 1 || positionals[0] !== "store")
-    complain(positionals.length === 0 ? "name a suite" : `no suite is called "${positionals.join(" ")}"`)
+  const name = positionals.join(" ")
+  const suite =
+    suites[name] ?? complain(positionals.length === 0 ? "name a suite" : `no suite is called "${name}"`)
   const only = values.only ?? []
-  for (const prefix of only)
-    if (!storeIds.some((id) => id.startsWith(prefix))) complain(`no id of store begins with "${prefix}"`)
+  for (const prefix of only) {
+    if (!suite.ids.some((id) => id.startsWith(prefix))) complain(`no id of ${name} begins with "${prefix}"`)
+  }
   const quick = values.quick === true
   return {
+    name,
+    suite,
     json: values.json === true,
     options: {
       rows: positive("rows", values.rows, quick ? 20_000 : 100_000),
@@ -89,9 +97,9 @@ const rowOf = ({ id, ok, rounds, spread, target, unit, value }: Measure): Readon
 ]
 
 main(async () => {
-  const { json, options } = readArguments()
-  const measures = await storeSuite(options)
-  if (json) console.log(JSON.stringify({ suite: "store", measures }))
+  const { json, name, options, suite } = readArguments()
+  const measures = await suite.run(options)
+  if (json) console.log(JSON.stringify({ suite: name, measures }))
   else {
     console.log(table([["id", "value", "target", "result", "rounds", "spread"], ...measures.map(rowOf)]))
     console.log(

@@ -9,6 +9,10 @@ import type { Graph, GraphTypes, NodeIdOf } from "@espalier/engine/graph"
 export interface GatewayIdentity {
   /** Values of the graph's `identity` params as Postgres text, by name. */
   readonly params: Readonly<Record<string, string>>
+  /** Who it is, for limits and `revoke`: a user id, a session id. Default: the params. */
+  readonly subject?: string
+  /** When the credentials end, in milliseconds since 1970. Open requests end with 401 at that moment. Default: never. */
+  readonly expiresAt?: number
 }
 
 /** What a rule decides from. */
@@ -16,12 +20,25 @@ export interface RuleContext<Identity extends GatewayIdentity, Binding extends s
   readonly identity: Identity
   /** Binding values in canonical spelling (a uuid in lower case), by name. */
   readonly bindings: Readonly<Record<Binding, string>>
+  /** Not part of what a remembered yes is remembered for: a rule that looks at it needs `ruleCacheMillis: 0`. */
   readonly request: Request
 }
 
 /**
+ * Thrown by a rule (or by `identify`) whose database cannot be reached: the caller is asked to come again (503 with `Retry-After`) instead of being
+ * told that the server is broken. Still no rows.
+ */
+export class RuleUnavailable extends Error {
+  readonly _tag = "RuleUnavailable"
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "RuleUnavailable"
+  }
+}
+
+/**
  * `"public"`: every identity that `identify` accepts may read the node (its filter still confines it). A function: only
- * exactly `true` allows. A throw or rejection denies with status 500 and without a word of the cause.
+ * exactly `true` allows. A throw or rejection denies with status 500 ({@link RuleUnavailable}: 503) and without a word of the cause.
  */
 export type Rule<Identity extends GatewayIdentity = GatewayIdentity, Binding extends string = string> =
   | "public"

@@ -12,14 +12,26 @@ export interface Refusal {
   readonly status: number
   readonly code: (typeof Wire.GatewayCode)[keyof typeof Wire.GatewayCode]
   readonly message: string
+  /** Sent as `Retry-After`; only with statuses that pass by waiting. */
+  readonly retryAfterSeconds?: number
 }
 
-export const refusal = (status: number, code: Refusal["code"], message: string): Refusal => ({
+export const refusal = (
+  status: number,
+  code: Refusal["code"],
+  message: string,
+  retryAfterSeconds?: number,
+): Refusal => ({
   _tag: "Refusal",
   status,
   code,
   message,
+  ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
 })
+
+/** Whether something is a refusal rather than what was hoped for. */
+export const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === "object" && value !== null && "_tag" in value && value._tag === "Refusal"
 
 /** A well-formed request, before anybody's identity is known. */
 export interface Ask {

@@ -1,227 +1,217 @@
 /**
- * The gateway itself: `Request` in, `Response` out. The effects live here and only here: asking the app who calls, asking its
- * rule, asking Electric. Every path that is not a clear yes ends in an error body `{code, message}` and no rows.
+ * The gateway itself: `Request` in, `Response` out. It joins the decision (`admit.ts`), the shape server (`upstream.ts`) and the books (limits,
+ * open requests, metrics), and nothing else. Every path that is not a clear yes ends in an error body `{code, message}` and no rows.
  */
-import { type Graph, type GraphData, GraphInvalid, validateGraph } from "@espalier/engine/graph"
+import type { Graph } from "@espalier/engine/graph"
 import { Wire } from "@espalier/engine/protocol"
-import { type Ask, checkDefinition, compileAsk, readAsk, type Refusal, refusal } from "./authorize.ts"
-import { errorDown, streamDown, upstreamBase, upstreamRefusal, upstreamUrl } from "./forward.ts"
-import { type GatewayIdentity, type Rule, ruleFaults, type Rules } from "./Rules.ts"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { admit, type AdmitContext, internal, type Passage } from "./admit.ts"
+import { isRefusal, type Refusal, refusal } from "./authorize.ts"
+import { allowedMethods, preflight, withCors } from "./cors.ts"
+import { Decisions, type RevokeTarget } from "./decisions.ts"
+import { upstreamUrl } from "./forward.ts"
+import { healthOf } from "./health.ts"
+import { Limiter } from "./limits.ts"
+import { Meter } from "./observe.ts"
+import {
+  checkOptions,
+  defaultRuleCacheMillis,
+  defaultUpstreamTimeoutMillis,
+  type GatewayOptions,
+} from "./options.ts"
+import type { GatewayIdentity, Rule } from "./Rules.ts"
+import { watched } from "./stream.ts"
+import { askUpstream, type UpstreamContext } from "./upstream.ts"
+import { Waits } from "./waits.ts"
 
 const { GatewayCode, Header } = Wire
 
-/** Something the gateway answered with an error of its own making; for the operator's log, never for the client. */
-export interface GatewayFault {
-  readonly where: "identify" | "rule" | "upstream" | "gateway"
-  readonly node: string | null
-  readonly cause: unknown
+/** A gateway: call it with a request for a shape; it never rejects. */
+export interface Gateway {
+  (request: Request): Promise<Response>
+  /**
+   * Something changed about who may read what: forgets remembered decisions and asks `identify` and the rule again, now, for every open request
+   * that the target means; those that may not go on end with 401 or 403. Call it after the change is committed.
+   *
+   * @returns how many open requests it ended
+   */
+  readonly revoke: (target: RevokeTarget) => Promise<number>
+  /** 200 when the shape server answers, 503 otherwise or while closing. */
+  readonly health: () => Promise<Response>
+  /** Prometheus text; serve it with {@link metricsContentType}, and not to everybody. */
+  readonly metrics: () => string
+  /** Requests open now. */
+  readonly open: () => number
+  /**
+   * Refuses new requests and ends waiting ones with 503 and `Retry-After`, then waits until the last is out. Answers that are streaming are cut
+   * when `graceMillis` (default 5,000) have passed.
+   */
+  readonly close: (options?: { readonly graceMillis?: number }) => Promise<void>
 }
 
-/** What `make` takes. */
-export interface GatewayOptions<G extends Graph.Graph, Identity extends GatewayIdentity> {
-  readonly graph: G
-  /** Electric: its address (with or without `/v1/shape`) and its secret, which never leaves the gateway. */
-  readonly electric: { readonly url: string; readonly secret?: string | undefined }
-  /** Verifies the caller. `null` means nobody: 401. */
-  readonly identify: (request: Request) => Identity | null | Promise<Identity | null>
-  /** One rule per node. */
-  readonly rules: Rules<G, Identity>
-  /** Default: the runtime's `fetch`. */
-  readonly fetch?: typeof globalThis.fetch
-  /** How long Electric may take until its response headers. Default 35,000: a long poll holds them for 20,000. */
-  readonly upstreamTimeoutMillis?: number
-  /** Hears of every throw of the app's functions and every failure of Electric. */
-  readonly onFault?: (fault: GatewayFault) => void
-}
-
-/** Thrown by `make`; lists everything that is wrong with its options. */
-export class GatewayInvalid extends Error {
-  readonly _tag = "GatewayInvalid"
-  readonly faults: ReadonlyArray<string>
-  constructor(faults: ReadonlyArray<string>) {
-    super(`The gateway cannot start:\n${faults.map((fault) => `  ${fault}`).join("\n")}`)
-    this.name = "GatewayInvalid"
-    this.faults = faults
-  }
-}
-
-/** Default of {@link GatewayOptions.upstreamTimeoutMillis}. */
-export const defaultUpstreamTimeoutMillis = 35_000
-
-/** Answers a request for a shape. Never rejects. */
-export type Gateway = (request: Request) => Promise<Response>
-
-const allowedMethods = "GET, HEAD, OPTIONS"
-
-interface Context<Identity extends GatewayIdentity = GatewayIdentity> {
-  readonly graph: GraphData
+interface Context<Identity extends GatewayIdentity> extends AdmitContext<Identity> {
+  readonly options: Pick<GatewayOptions<Graph.Graph, Identity>, "cors" | "onRequest" | "path">
   readonly base: URL
-  readonly secret: string | undefined
-  readonly identify: (request: Request) => Identity | null | Promise<Identity | null>
-  readonly ruleOf: (node: string) => Rule<Identity> | undefined
-  readonly fetch: typeof globalThis.fetch
-  readonly timeoutMillis: number
-  readonly onFault: (fault: GatewayFault) => void
+  readonly upstream: Omit<UpstreamContext, "onFault">
+  readonly meter: Meter
+  readonly state: { closing: boolean }
 }
 
-const isRefusal = (value: object): value is Refusal => "_tag" in value && value._tag === "Refusal"
+/** A request on its way, with what the access log will say of it. */
+interface Journey extends Passage {
+  readonly startedAt: number
+  upstreamMillis: number | null
+}
 
-const refuse = (method: string, { code, message, status }: Refusal): Response =>
+const closing = refusal(503, GatewayCode.closing, "this gateway is being stopped; ask again", 1)
+
+const refuse = (method: string, { code, message, retryAfterSeconds, status }: Refusal): Response =>
   new Response(method === "HEAD" ? null : JSON.stringify({ code, message }), {
     status,
     headers: {
       "content-type": "application/json",
       [Header.cacheControl]: "no-store",
       ...(status === 405 ? { allow: allowedMethods } : {}),
+      ...(retryAfterSeconds === undefined ? {} : { [Header.retryAfter]: String(retryAfterSeconds) }),
     },
   })
 
-const internal = (message: string): Refusal => refusal(500, GatewayCode.internal, message)
-
-const identified = async <Identity extends GatewayIdentity>(
-  context: Context<Identity>,
+/** What is refused before anything is read. */
+const refusedAtTheDoor = <Identity extends GatewayIdentity>(
+  { options, state }: Context<Identity>,
   request: Request,
-  ask: Ask,
-): Promise<Identity | Refusal> => {
-  try {
-    const identity = await context.identify(request)
-    return identity ?? refusal(401, GatewayCode.unauthenticated, "sign in, or send valid credentials")
-  } catch (cause) {
-    context.onFault({ where: "identify", node: ask.node, cause })
-    return internal("the caller could not be identified")
+): Refusal | null => {
+  if (options.path !== undefined && new URL(request.url).pathname !== options.path) {
+    return refusal(404, GatewayCode.notFound, `shapes are served at ${options.path}`)
   }
-}
-
-const denied = async <Identity extends GatewayIdentity>(
-  context: Context<Identity>,
-  request: Request,
-  identity: Identity,
-  node: string,
-  bindings: Readonly<Record<string, string>>,
-): Promise<Refusal | null> => {
-  const rule = context.ruleOf(node)
-  if (rule === "public") return null
-  try {
-    const allowed: unknown = rule === undefined ? false : await rule({ identity, bindings, request })
-    if (allowed === true) return null
-    return refusal(403, GatewayCode.revoked, `these rows of "${node}" are not yours`)
-  } catch (cause) {
-    context.onFault({ where: "rule", node, cause })
-    return internal("the rule could not be decided")
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    const message = `method ${JSON.stringify(request.method)} is not allowed; use GET`
+    return refusal(405, GatewayCode.methodNotAllowed, message)
   }
-}
-
-/** Asks Electric. The client's abort reaches it at once; the time limit ends with the response headers. */
-const askUpstream = async (
-  context: Pick<Context, "fetch" | "onFault" | "timeoutMillis">,
-  request: Request,
-  url: URL,
-  node: string,
-): Promise<Response | Refusal> => {
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), context.timeoutMillis)
-  try {
-    return await context.fetch(url, {
-      method: request.method,
-      headers: { accept: request.headers.get("accept") ?? "*/*" },
-      redirect: "manual",
-      signal: AbortSignal.any([request.signal, timeout.signal]),
-    })
-  } catch (cause) {
-    if (!request.signal.aborted) context.onFault({ where: "upstream", node, cause })
-    if (timeout.signal.aborted) {
-      const message = `the shape server gave no answer within ${context.timeoutMillis} ms`
-      return refusal(504, GatewayCode.upstreamTimeout, message)
-    }
-    return refusal(502, GatewayCode.upstreamUnreachable, "the shape server cannot be reached")
-  } finally {
-    clearTimeout(timer)
-  }
+  return state.closing ? closing : null
 }
 
 const serve = async <Identity extends GatewayIdentity>(
   context: Context<Identity>,
   request: Request,
+  journey: Journey,
 ): Promise<Response | Refusal> => {
-  const ask = readAsk(context.graph, new URL(request.url).search)
-  if (ask._tag === "Refusal") return ask
-  const identity = await identified(context, request, ask)
-  if (isRefusal(identity)) return identity
-  const instance = compileAsk(context.graph, ask, identity.params)
-  if ("_tag" in instance) return instance
-  // The rule before the definition: a client that may no longer read must hear so even from an old release.
-  const no = await denied(context, request, identity, ask.node, instance.bindings)
-  const refused = no ?? checkDefinition(ask, instance)
+  const refused = refusedAtTheDoor(context, request)
   if (refused !== null) return refused
-  const url = upstreamUrl(context.base, instance, ask.forwarded, context.secret)
-  const upstream = await askUpstream(context, request, url, ask.node)
-  if (isRefusal(upstream)) return upstream
-  const misconfigured = upstreamRefusal(upstream.status)
-  if (misconfigured !== null) {
-    context.onFault({ where: "upstream", node: ask.node, cause: new Error(`status ${upstream.status}`) })
-    await upstream.body?.cancel()
-    return misconfigured
+  const admitted = await admit(context, request, journey)
+  if (isRefusal(admitted)) return admitted
+  const { ask, instance, wait } = admitted
+  const url = upstreamUrl(context.base, instance, ask.forwarded, context.upstream.secret)
+  const onFault = (cause: unknown): void => context.onFault({ where: "upstream", node: ask.node, cause })
+  const askedAt = context.now()
+  const answer = await askUpstream({ ...context.upstream, onFault }, request, url, wait.signal)
+  wait.answered()
+  journey.upstreamMillis = context.now() - askedAt
+  return answer
+}
+
+/** The response, with the books closed once its last byte is out. */
+const accounted = <Identity extends GatewayIdentity>(
+  context: Context<Identity>,
+  request: Request,
+  journey: Journey,
+  answer: Response | Refusal,
+): Response => {
+  const response = isRefusal(answer) ? refuse(request.method, answer) : answer
+  let ended = false
+  const end = (sent: { readonly bytes: number; readonly cut: boolean }): void => {
+    if (ended) return
+    ended = true
+    request.signal.removeEventListener("abort", left)
+    for (const release of journey.releases) release()
+    const entry = {
+      method: request.method,
+      node: journey.node,
+      status: response.status,
+      code: isRefusal(answer) ? answer.code : null,
+      millis: context.now() - journey.startedAt,
+      upstreamMillis: journey.upstreamMillis,
+      ...sent,
+    }
+    context.meter.finished(entry)
+    context.options.onRequest?.(entry)
   }
-  const failed = upstream.status >= 400 && upstream.status !== 409
-  return failed ? errorDown(upstream, context.secret) : streamDown(upstream)
+  // A client that left before it read the body: nobody will pull it any more.
+  const left = (): void => end({ bytes: 0, cut: true })
+  if (isRefusal(answer) || response.body === null) {
+    end({ bytes: 0, cut: request.signal.aborted })
+    return response
+  }
+  if (request.signal.aborted) left()
+  else request.signal.addEventListener("abort", left, { once: true })
+  return new Response(watched(response.body, end), response)
 }
 
 const handle = async <Identity extends GatewayIdentity>(
   context: Context<Identity>,
   request: Request,
 ): Promise<Response> => {
-  if (request.method === "OPTIONS")
-    return new Response(null, { status: 204, headers: { allow: allowedMethods } })
-  if (request.method !== "GET" && request.method !== "HEAD") {
-    const message = `method ${request.method} is not allowed; use GET`
-    return refuse(request.method, refusal(405, GatewayCode.methodNotAllowed, message))
-  }
-  try {
-    const answer = await serve(context, request)
-    return isRefusal(answer) ? refuse(request.method, answer) : answer
-  } catch (cause) {
-    context.onFault({ where: "gateway", node: null, cause })
-    return refuse(request.method, internal("the request could not be served"))
-  }
+  const { cors } = context.options
+  if (request.method === "OPTIONS") return withCors(cors, request, preflight(cors))
+  const journey: Journey = { node: null, releases: [], startedAt: context.now(), upstreamMillis: null }
+  const answer = await serve(context, request, journey).catch((cause: unknown) => {
+    context.onFault({ where: "gateway", node: journey.node, cause })
+    return internal("the request could not be served")
+  })
+  return withCors(cors, request, accounted(context, request, journey, answer))
 }
+
+const closer =
+  (waits: Waits, state: { closing: boolean }): Gateway["close"] =>
+  async ({ graceMillis = 5_000 } = {}) => {
+    state.closing = true
+    waits.endWaiting(closing)
+    const timer = setTimeout(() => waits.endAll(closing), graceMillis)
+    await waits.idle()
+    clearTimeout(timer)
+  }
 
 /**
  * Makes a gateway.
  *
  * @throws GraphInvalid when the graph is invalid
- * @throws GatewayInvalid with all faults of the options: nodes without a rule, a bad address, a bad time limit
+ * @throws GatewayInvalid with all faults of the options: nodes without a rule, a bad address, a bad limit
  */
 export const make = <G extends Graph.Graph, Identity extends GatewayIdentity>(
   options: GatewayOptions<G, Identity>,
 ): Gateway => {
-  const problems = validateGraph(options.graph)
-  if (problems.length > 0) throw new GraphInvalid(options.graph.name, problems)
+  const base = checkOptions(options)
   const rules: Readonly<Record<string, Rule<Identity>>> = { ...options.rules }
-  const faults = [...ruleFaults(Object.keys(options.graph.nodes), rules)]
-  const timeoutMillis = options.upstreamTimeoutMillis ?? defaultUpstreamTimeoutMillis
-  if (!Number.isFinite(timeoutMillis) || timeoutMillis <= 0) {
-    faults.push("upstreamTimeoutMillis: must be a positive number of milliseconds")
-  }
-  const base = readBase(options.electric.url, faults)
-  if (base === null || faults.length > 0) throw new GatewayInvalid(faults)
+  const now = options.now ?? (() => Effect.runSync(Clock.currentTimeMillis))
   const context: Context<Identity> = {
-    graph: options.graph,
+    options,
     base,
-    secret: options.electric.secret,
+    graph: options.graph,
     identify: options.identify,
     ruleOf: (node: string) => (Object.hasOwn(rules, node) ? rules[node] : undefined),
-    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    timeoutMillis,
+    decisions: new Decisions(options.ruleCacheMillis ?? defaultRuleCacheMillis, now),
+    limiter: options.limits === false ? null : new Limiter(options.limits),
+    waits: new Waits(),
+    meter: new Meter(),
+    state: { closing: false },
+    now,
     onFault: options.onFault ?? (() => undefined),
+    upstream: {
+      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+      timeoutMillis: options.upstreamTimeoutMillis ?? defaultUpstreamTimeoutMillis,
+      secret: options.electric.secret,
+    },
   }
-  return (request) => handle(context, request)
-}
-
-const readBase = (url: string, faults: Array<string>): URL | null => {
-  try {
-    return upstreamBase(url)
-  } catch {
-    faults.push("electric.url: must be an http or https address such as http://localhost:30000")
-    return null
-  }
+  const { decisions, meter, state, upstream, waits } = context
+  return Object.assign((request: Request) => handle(context, request), {
+    revoke: (target: RevokeTarget) => {
+      decisions.forget(target)
+      return waits.recheck(target)
+    },
+    health: () => healthOf({ base, fetch: upstream.fetch, open: waits.size, closing: state.closing }),
+    metrics: () => meter.text(waits.size),
+    open: () => waits.size,
+    close: closer(waits, state),
+  })
 }

@@ -2,6 +2,7 @@
  * Everything a route needs, made once when the server starts and handed to each request: settings, database, session secret. It exists
  * so that no module keeps state of its own. Made by the server plugin; read through `demoOf(event)`.
  */
+import type { Gateway } from "@espalier/gateway"
 import type { H3Event } from "h3"
 import { devServerDatabase } from "./database/devServer.ts"
 import { postgresDatabase } from "./database/postgres.ts"
@@ -9,14 +10,14 @@ import { prepareDatabase, type DatabaseFiles } from "./database/prepare.ts"
 import type { Database } from "./database/Database.ts"
 import { sessionSecret } from "./session/secret.ts"
 import type { Settings } from "./settings.ts"
-import { shapeRoute, type ShapeRoute } from "./shapeRoute.ts"
+import { shapeRoute } from "./shapeRoute.ts"
 
 export interface DemoServer {
   readonly settings: Settings
   readonly database: Database
   readonly secret: string
   /** The gateway: `Request` in, shape out. */
-  readonly shapes: ShapeRoute
+  readonly shapes: Gateway.Gateway
 }
 
 declare module "h3" {
@@ -32,7 +33,10 @@ export const openDemoServer = async (settings: Settings, files: DatabaseFiles): 
     settings.database.kind === "postgres"
       ? postgresDatabase(settings.database.url)
       : devServerDatabase(settings.database.url, settings.database.token)
-  if (settings.database.kind === "postgres") await prepareDatabase(database, files)
+  if (settings.database.kind === "postgres") {
+    // Example people belong to a demo; in production they would be strangers in somebody's tables.
+    await prepareDatabase(database, { ...files, seed: settings.demo ? files.seed : null })
+  }
   return { settings, database, secret, shapes: shapeRoute({ settings, database, secret }) }
 }
 

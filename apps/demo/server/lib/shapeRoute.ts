@@ -1,17 +1,19 @@
 /**
- * Mounts the gateway: who asks (the session cookie), and who may have which node. Company nodes ask the database each time,
- * because a membership may be a moment old or gone; the nodes of one's own rows are bound to the identity by the graph.
+ * Mounts the gateway: who asks (the session cookie), and who may have which node. Company nodes ask the database,
+ * because a membership may be a moment old or gone (a yes holds for a second, or until `revoke`); the nodes of one's own rows are bound to the identity by the graph.
  */
-import { Gateway, type GatewayFault, type GatewayIdentity, type RuleContext } from "@espalier/gateway"
-import { Wire } from "@espalier/engine/protocol"
+import {
+  Gateway,
+  type GatewayFault,
+  type GatewayIdentity,
+  type RuleContext,
+  RuleUnavailable,
+} from "@espalier/gateway"
 import { graph } from "../../shared/graph.ts"
 import { rowsOf, type Database } from "./database/Database.ts"
 import { HttpProblem } from "./http/HttpProblem.ts"
 import { cookieFromHeader, verifySession } from "./session/cookie.ts"
 import type { Settings } from "./settings.ts"
-
-/** The gateway as a web-standard handler. */
-export type ShapeRoute = (request: Request) => Promise<Response>
 
 export interface ShapeRouteOptions {
   readonly settings: Settings
@@ -39,35 +41,19 @@ const report = ({ where, node, cause }: GatewayFault): void => {
   console.warn(`Shape refused (${where}${node === null ? "" : `, node ${node}`}): ${String(cause)}`)
 }
 
-const unreachable = (): Response =>
-  Response.json(
-    { code: Wire.GatewayCode.upstreamUnreachable, message: "the server's database cannot be reached" },
-    { status: 502, headers: { "cache-control": "no-store" } },
-  )
-
-/** Makes the route. @throws GatewayInvalid when a node of the graph has no rule */
-export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): ShapeRoute => {
-  // Requests whose rule could not be asked because the database does not answer.
-  const undecided = new WeakSet<Request>()
-  const mayEnter = async (
-    request: Request,
-    identity: GatewayIdentity,
-    companyId: string,
-  ): Promise<boolean> => {
+/** Makes the gateway. @throws GatewayInvalid when a node of the graph has no rule */
+export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): Gateway.Gateway => {
+  const mayEnter = async (identity: GatewayIdentity, companyId: string): Promise<boolean> => {
     try {
       return await isMember(database, identity.params["userId"], companyId)
     } catch (cause) {
-      if (cause instanceof HttpProblem && cause.code === "database_unreachable") undecided.add(request)
-      throw cause
+      if (!(cause instanceof HttpProblem) || cause.code !== "database_unreachable") throw cause
+      throw new RuleUnavailable("the database cannot be reached", { cause })
     }
   }
-  const ofCompany = ({
-    identity,
-    bindings,
-    request,
-  }: RuleContext<GatewayIdentity, "company_id">): Promise<boolean> =>
-    mayEnter(request, identity, bindings.company_id)
-  const gateway = Gateway.make({
+  const ofCompany = ({ identity, bindings }: RuleContext<GatewayIdentity, "company_id">): Promise<boolean> =>
+    mayEnter(identity, bindings.company_id)
+  return Gateway.make({
     graph,
     electric: { url: settings.electric.url, secret: settings.electric.secret ?? undefined },
     identify: (request) => {
@@ -78,7 +64,7 @@ export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): S
       // Confined to the identity by their own filter.
       user: "public",
       memberships: "public",
-      companies: ({ identity, bindings, request }) => mayEnter(request, identity, bindings.id),
+      companies: ({ identity, bindings }) => mayEnter(identity, bindings.id),
       members: ofCompany,
       people: ofCompany,
       groups: ofCompany,
@@ -88,9 +74,4 @@ export const shapeRoute = ({ settings, database, secret }: ShapeRouteOptions): S
     },
     onFault: report,
   })
-  return async (request) => {
-    const answer = await gateway(request)
-    // The gateway calls that its own failure (500). To the browser it is a server it cannot reach, like Electric itself.
-    return undecided.has(request) ? unreachable() : answer
-  }
 }

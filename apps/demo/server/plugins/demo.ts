@@ -26,6 +26,8 @@ export default defineNitroPlugin((nitroApp) => {
     event.context.demoServer = await opening
   })
   nitroApp.hooks.hook("close", async () => {
-    await (await opening).database.close()
+    const { database, shapes } = await opening
+    await shapes.close()
+    await database.close()
   })
 })

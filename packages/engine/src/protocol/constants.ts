@@ -57,6 +57,12 @@ export const GatewayCode = {
   badRequest: "bad_request",
   methodNotAllowed: "method_not_allowed",
   schemaMismatch: "schema_mismatch",
+  /** 404: the gateway has one path, and this is not it. */
+  notFound: "not_found",
+  /** 429 with `Retry-After`: the caller's own limits. */
+  rateLimited: "rate_limited",
+  /** 503 with `Retry-After`: this gateway is being stopped; another takes over. */
+  closing: "closing",
   upstreamUnreachable: "upstream_unreachable",
   upstreamTimeout: "upstream_timeout",
   internal: "internal",

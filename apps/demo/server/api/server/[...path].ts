@@ -8,12 +8,16 @@ export default defineEventHandler((event) =>
   respond(event, null, async () => {
     requireDemo(event)
     const { endpoint, params } = findEndpoint(event.method, getRouterParam(event, "path") ?? "")
-    return endpoint.handle({
-      database: demoOf(event).database,
+    const { database, shapes } = demoOf(event)
+    const answer = await endpoint.handle({
+      database,
       me: () => requireUser(event),
       params,
       query: getQuery(event),
       body: event.method === "GET" ? {} : await readJson(event),
     })
+    // A membership may be gone: open long polls that may not go on end now, not with their next answer.
+    if (event.method !== "GET") await shapes.revoke({})
+    return answer
   }),
 )

@@ -1,13 +1,13 @@
 /**
- * Creates schema and seed where a real Postgres is empty. Both files are idempotent, and an advisory lock keeps two servers
+ * Creates schema (and, for a demo, seed) where a real Postgres is empty. Both files are idempotent, and an advisory lock keeps two servers
  * that start together from doing it at once. Called once, when the server starts with DATABASE_URL.
  */
 import { rowsOf, type Database } from "./Database.ts"
 
-/** The SQL of `db/schema.sql` and `db/seed.sql`. */
+/** The SQL of `db/schema.sql`, and of `db/seed.sql` where example people are wanted. */
 export interface DatabaseFiles {
   readonly schema: string
-  readonly seed: string
+  readonly seed: string | null
 }
 
 /** Any number all servers of this demo agree on. */
@@ -38,7 +38,7 @@ export const prepareDatabase = async (database: Database, files: DatabaseFiles):
   const missing = present[0]?.["present"] !== "true"
   await database.transaction([
     lock,
-    ...[...splitStatements(files.schema), ...splitStatements(files.seed)].map((sql) => ({ sql })),
+    ...[...splitStatements(files.schema), ...splitStatements(files.seed ?? "")].map((sql) => ({ sql })),
   ])
   return missing
 }
