@@ -101,7 +101,11 @@ const serve = async (scope: Scope.Scope, database: Database, more: ServerOptions
     DevServer.make({ ...database, longPollTimeoutMillis, ...more }).pipe(Scope.provide(scope)),
   )
 
-const startAll = async (scope: Scope.Scope, database: Database, sqlToken: string | null): Promise<Servers> => {
+const startAll = async (
+  scope: Scope.Scope,
+  database: Database,
+  sqlToken: string | null,
+): Promise<Servers> => {
   const main = await serve(scope, database, { sqlToken, allowDelete: true })
   const secret = await serve(scope, database, { secret: secretValue })
   const chunk = await serve(scope, database, { chunkBytes: 1_000 })

@@ -11,7 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { connect } from "./Backend.ts"
-import { type Database, isUnreachable, type SqlFailure, type StatementResult, type Text } from "./db/Database.ts"
+import {
+  type Database,
+  isUnreachable,
+  type SqlFailure,
+  type StatementResult,
+  type Text,
+} from "./db/Database.ts"
 import { makeApp } from "./http/app.ts"
 import { make as makeClock } from "./shapes/Clock.ts"
 import { ShapeEngine } from "./shapes/ShapeEngine.ts"

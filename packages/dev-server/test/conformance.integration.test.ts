@@ -27,7 +27,14 @@ describe("Conformance", () => {
         report.cases.filter((one) => one.ok !== true),
         [],
       )
-      const poor = { main, secret: null, secretValue: "", chunk: null, allowsDelete: false, restartable: null }
+      const poor = {
+        main,
+        secret: null,
+        secretValue: "",
+        chunk: null,
+        allowsDelete: false,
+        restartable: null,
+      }
       const counted = await runCases([failing, needy], poor, embedded.sql, 2)
       assert.deepStrictEqual([counted.passed, counted.failed, counted.skipped], [0, 1, 1])
       assert.deepStrictEqual(

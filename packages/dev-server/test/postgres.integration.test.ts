@@ -87,7 +87,9 @@ describe.skipIf(started.reason !== undefined)(
       const client = new ReplayClient((await start()).url, { table: "t" })
       await client.catchUp()
       for (let id = 3; id < 13; id += 1) {
-        await pool.query(`set synchronous_commit = off; insert into t values (${id}, 0); reset synchronous_commit`)
+        await pool.query(
+          `set synchronous_commit = off; insert into t values (${id}, 0); reset synchronous_commit`,
+        )
         await client.catchUp()
         assert.include(ids(client), String(id))
       }
@@ -106,13 +108,20 @@ describe.skipIf(started.reason !== undefined)(
               "begin",
               `insert into t values (${id}, ${seed})`,
               `update t set n = n + 1 where id = ${1 + (round % 2)}`,
-              round % 3 === 0 ? `insert into g values (${id}, ${id - seed})` : `delete from g where t_id = ${id - 7}`,
+              round % 3 === 0
+                ? `insert into g values (${id}, ${id - seed})`
+                : `delete from g where t_id = ${id - 7}`,
               round % 5 === 4 ? "rollback" : "commit",
             ].join("; "),
           )
         }
       }
-      const conditions = ["TRUE", "n > 2", "id IN (SELECT t_id FROM g)", "id NOT IN (SELECT t_id FROM g) AND n < 3"]
+      const conditions = [
+        "TRUE",
+        "n > 2",
+        "id IN (SELECT t_id FROM g)",
+        "id NOT IN (SELECT t_id FROM g) AND n < 3",
+      ]
       const clients: Array<readonly [string, ReplayClient]> = []
       const join = async (): Promise<void> => {
         for (const where of [...conditions, ...conditions.map((condition) => `(${condition}) AND id > 0`)]) {
@@ -254,7 +263,10 @@ describe.skipIf(started.reason !== undefined)(
         await client.catchUp()
         assert.deepStrictEqual(ids(client), ["1", "2", "3"])
       }
-      assert.deepStrictEqual(clients.map((client) => client.refetches), [0, 1])
+      assert.deepStrictEqual(
+        clients.map((client) => client.refetches),
+        [0, 1],
+      )
     })
   },
 )

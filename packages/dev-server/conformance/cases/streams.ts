@@ -27,7 +27,9 @@ class EventStream {
     const stream = new EventStream()
     const more = { handle: from.handle, offset, live: "true", live_sse: "true" }
     const search = new URLSearchParams({ ...from.query, ...more })
-    const response = await fetch(`${context.servers.main}/v1/shape?${search}`, { signal: stream.#abort.signal })
+    const response = await fetch(`${context.servers.main}/v1/shape?${search}`, {
+      signal: stream.#abort.signal,
+    })
     assert.equal(response.status, 200)
     void stream.#read(response.body ?? assert.fail("no body"))
     return stream
@@ -115,48 +117,66 @@ const refusing = async (target: string, refusals: number) => {
 }
 
 export const cases: ReadonlyArray<Case> = [
-  test(28, "no-handle", "answers a waiting request whose shape became void with a 409 nobody may keep", async (c) => {
-    const answer = await voidWhileWaiting(c, (table) => `truncate ${table}`)
-    assert.deepEqual(answer.body, mustRefetch)
-    assert.equal(header(answer, "cache-control"), "public, max-age=1, must-revalidate")
-    assert.equal(header(answer, "etag"), null)
-  }),
+  test(
+    28,
+    "no-handle",
+    "answers a waiting request whose shape became void with a 409 nobody may keep",
+    async (c) => {
+      const answer = await voidWhileWaiting(c, (table) => `truncate ${table}`)
+      assert.deepEqual(answer.body, mustRefetch)
+      assert.equal(header(answer, "cache-control"), "public, max-age=1, must-revalidate")
+      assert.equal(header(answer, "etag"), null)
+    },
+  ),
   test(38, "idle", "keeps an idle event stream open for more than a second", async (c) => {
     const stream = await EventStream.open(c, await c.follow({ table: await c.items() }))
     await stream.until(() => false, 1_300)
     assert.equal(stream.lifeMillis, null)
     stream.close()
   }),
-  test(38, "rounded", "keeps the stream of a client open that kept only the number of an up-to-date", async (c) => {
-    const table = await c.items()
-    const position = await c.follow({ table })
-    const first = await EventStream.open(c, position)
-    await c.sql(`insert into ${table} values (7, 'a', 1), (8, 'b', 2), (9, 'c', 3)`)
-    await first.until(isUpToDate, 10_000)
-    first.close()
-    assert.deepEqual(sortedIds(first.messages), ["7", "8", "9"])
-    const lsn = String(first.messages.at(-1)?.headers["global_last_seen_lsn"])
-    const second = await EventStream.open(c, position, `${lsn}_0`)
-    await second.until(() => false, 1_300)
-    assert.deepEqual([second.lifeMillis, second.messages], [null, []])
-    await c.sql(`insert into ${table} values (10, 'd', 4)`)
-    await second.until(isUpToDate, 10_000)
-    second.close()
-    assert.deepEqual(sortedIds(second.messages), ["10"])
-  }),
-  test(39, "rotation", "ends an event stream whose shape became void; the next request is a 409", async (c) => {
-    const table = await c.items()
-    const position = await c.follow({ table })
-    const stream = await EventStream.open(c, position)
-    await pause(settleMillis)
-    await c.sql(`truncate ${table}`)
-    await stream.until(() => false, 10_000)
-    assert.notEqual(stream.lifeMillis, null)
-    assert.deepEqual(stream.messages.filter((message) => message.key !== undefined), [])
-    const { query, handle, offset } = position
-    const next = await c.get({ ...query, handle, offset })
-    assert.deepEqual([next.status, next.body], [409, mustRefetch])
-  }),
+  test(
+    38,
+    "rounded",
+    "keeps the stream of a client open that kept only the number of an up-to-date",
+    async (c) => {
+      const table = await c.items()
+      const position = await c.follow({ table })
+      const first = await EventStream.open(c, position)
+      await c.sql(`insert into ${table} values (7, 'a', 1), (8, 'b', 2), (9, 'c', 3)`)
+      await first.until(isUpToDate, 10_000)
+      first.close()
+      assert.deepEqual(sortedIds(first.messages), ["7", "8", "9"])
+      const lsn = String(first.messages.at(-1)?.headers["global_last_seen_lsn"])
+      const second = await EventStream.open(c, position, `${lsn}_0`)
+      await second.until(() => false, 1_300)
+      assert.deepEqual([second.lifeMillis, second.messages], [null, []])
+      await c.sql(`insert into ${table} values (10, 'd', 4)`)
+      await second.until(isUpToDate, 10_000)
+      second.close()
+      assert.deepEqual(sortedIds(second.messages), ["10"])
+    },
+  ),
+  test(
+    39,
+    "rotation",
+    "ends an event stream whose shape became void; the next request is a 409",
+    async (c) => {
+      const table = await c.items()
+      const position = await c.follow({ table })
+      const stream = await EventStream.open(c, position)
+      await pause(settleMillis)
+      await c.sql(`truncate ${table}`)
+      await stream.until(() => false, 10_000)
+      assert.notEqual(stream.lifeMillis, null)
+      assert.deepEqual(
+        stream.messages.filter((message) => message.key !== undefined),
+        [],
+      )
+      const { query, handle, offset } = position
+      const next = await c.get({ ...query, handle, offset })
+      assert.deepEqual([next.status, next.body], [409, mustRefetch])
+    },
+  ),
   test(51, "retry", "serves the official client that was told to come back after a second", async (c) => {
     const table = await c.items()
     const proxy = await refusing(c.servers.main, 1)
@@ -181,31 +201,29 @@ export const cases: ReadonlyArray<Case> = [
     const [refused = 0, served = 0] = proxy.times
     assert.ok(served - refused >= 1_000, `came back after ${served - refused} ms`)
   }),
-  ...["TRUE", "n IN (SELECT n FROM T WHERE id > 1)"].map(
-    (where, index): Case => ({
-      ...test(56, `restart-${index}`, `continues or says must-refetch after a restart: ${where}`, async (c) => {
-        const table = await c.items()
-        const restartable = c.servers.restartable ?? assert.fail()
-        const query = { table, where: where.replaceAll(/\bT\b/gu, table) }
-        await restartable.use(async (server) => {
-          const before = await c.follow(query, server.url())
-          await server.restart(async () => {
-            await c.sql(`insert into ${table} values (7, 'seven', 70), (8, 'eight', 10)`)
-            await c.sql(`update ${table} set n = 31 where id = 3`)
-            await c.sql(`delete from ${table} where id = 2`)
-          })
-          const { handle, offset } = before
-          const answer = await c.get({ ...query, handle, offset }, {}, server.url())
-          const isVoid = answer.status === 409
-          const after = isVoid ? await c.follow(query, server.url()) : await c.catchUp(before, server.url())
-          const expected = (await c.follow({ ...query, log: "full", replica: "full" }, server.url())).messages
-          const held = isVoid ? after.messages : replay(after.messages)
-          assert.deepEqual(sortedIds(held), sortedIds(replay(expected)))
+  ...["TRUE", "n IN (SELECT n FROM T WHERE id > 1)"].map((where, index): Case => ({
+    ...test(56, `restart-${index}`, `continues or says must-refetch after a restart: ${where}`, async (c) => {
+      const table = await c.items()
+      const restartable = c.servers.restartable ?? assert.fail()
+      const query = { table, where: where.replaceAll(/\bT\b/gu, table) }
+      await restartable.use(async (server) => {
+        const before = await c.follow(query, server.url())
+        await server.restart(async () => {
+          await c.sql(`insert into ${table} values (7, 'seven', 70), (8, 'eight', 10)`)
+          await c.sql(`update ${table} set n = 31 where id = 3`)
+          await c.sql(`delete from ${table} where id = 2`)
         })
-      }),
-      needs: "restart",
+        const { handle, offset } = before
+        const answer = await c.get({ ...query, handle, offset }, {}, server.url())
+        const isVoid = answer.status === 409
+        const after = isVoid ? await c.follow(query, server.url()) : await c.catchUp(before, server.url())
+        const expected = (await c.follow({ ...query, log: "full", replica: "full" }, server.url())).messages
+        const held = isVoid ? after.messages : replay(after.messages)
+        assert.deepEqual(sortedIds(held), sortedIds(replay(expected)))
+      })
     }),
-  ),
+    needs: "restart",
+  })),
 ]
 
 /** Rows that are left after the changes of a log, moves of whole tags included. */

@@ -8,7 +8,8 @@ const pageBytes = 8_192
 const pageHeaderBytes = 40
 
 /** The end of the record before a position, as the stream counts it. */
-export const atRecordEnd = (lsn: Lsn): Lsn => (lsn % pageBytes <= pageHeaderBytes ? lsn - (lsn % pageBytes) : lsn)
+export const atRecordEnd = (lsn: Lsn): Lsn =>
+  lsn % pageBytes <= pageHeaderBytes ? lsn - (lsn % pageBytes) : lsn
 
 /** What a transaction's snapshot sees, and how far the log had come. */
 export interface Moment {
