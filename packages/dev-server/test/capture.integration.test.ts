@@ -72,7 +72,7 @@ const onPostgres = async (postgres: TestPostgres): Promise<Bench> => {
   }
 }
 
-const holdsTheContract = (makeBench: () => Promise<Bench>) => (): void => {
+const holdTheContract = (makeBench: () => Promise<Bench>): void => {
   let bench: Bench
 
   const tableOf = async (name: string): Promise<Table> =>
@@ -262,10 +262,10 @@ const holdsTheContract = (makeBench: () => Promise<Bench>) => (): void => {
   })
 }
 
-describe("Capture by triggers on PGlite", holdsTheContract(onPGlite))
+describe("Capture by triggers on PGlite", () => holdTheContract(onPGlite))
 
 // Skipped where no Postgres can be started; the reason is in the name.
 describe.skipIf(started.reason !== undefined)(
   `Capture by pgoutput on Postgres${started.reason === undefined ? "" : ` (${started.reason})`}`,
-  holdsTheContract(() => onPostgres(started.postgres ?? assert.fail("no Postgres"))),
+  () => holdTheContract(() => onPostgres(started.postgres ?? assert.fail("no Postgres"))),
 )
