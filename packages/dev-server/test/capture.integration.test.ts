@@ -262,10 +262,14 @@ const holdTheContract = (makeBench: () => Promise<Bench>): void => {
   })
 }
 
-describe("Capture by triggers on PGlite", () => holdTheContract(onPGlite))
+describe("Capture by triggers on PGlite", () => {
+  holdTheContract(onPGlite)
+})
 
 // Skipped where no Postgres can be started; the reason is in the name.
 describe.skipIf(started.reason !== undefined)(
   `Capture by pgoutput on Postgres${started.reason === undefined ? "" : ` (${started.reason})`}`,
-  () => holdTheContract(() => onPostgres(started.postgres ?? assert.fail("no Postgres"))),
+  () => {
+    holdTheContract(() => onPostgres(started.postgres ?? assert.fail("no Postgres")))
+  },
 )

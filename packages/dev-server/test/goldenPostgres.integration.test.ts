@@ -1,5 +1,5 @@
 /**
- * Replays every recording of the real server (1.7.12 on Postgres 15) against dev-servers on a real Postgres 15 and explains
+ * Replays the recordings of the real server (1.7.12 on Postgres 15), all but two that take a minute each, against dev-servers on a real Postgres 15 and explains
  * each difference by data. Skipped, with the reason in the suite's name, where the recordings are not beside the repository
  * or no Postgres can be started.
  */
@@ -13,10 +13,7 @@ const started = hasGolden
   ? await startPostgres()
   : { reason: "the recordings are not beside the repository: there is nothing to compare with" }
 
-const isSlowWanted = (process.env["ESPALIER_SLOW_TESTS"] ?? "") !== ""
-const names = hasGolden
-  ? scenarioNames().filter((name) => isSlowWanted || !slowScenarios.has(name))
-  : ["no recording"]
+const names = hasGolden ? scenarioNames().filter((name) => !slowScenarios.has(name)) : ["no recording"]
 
 const stepOf = (difference: string): number => Number(/^\[(\d+)\]/u.exec(difference)?.[1] ?? -1)
 

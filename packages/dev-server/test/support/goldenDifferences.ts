@@ -31,7 +31,7 @@ const difference = (
 const from = (first: number, last: number): ReadonlyArray<number> =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-/** Scenarios that take a minute each of waiting; replayed when ESPALIER_SLOW_TESTS is set. */
+/** Scenarios that are not replayed: each is a minute of waiting. */
 export const slowScenarios: ReadonlySet<string> = new Set([
   "default-schema-reconciler-60s",
   "default-sse-idle-60s",
@@ -44,7 +44,6 @@ export const goldenDifferences: ReadonlyArray<GoldenDifference> = [
     "the last change of a transaction always says so (reference §12.3)",
   ),
   difference("default-delete-disabled", [3, 4, 5], "the refusal names our option"),
-  difference("default-schema-reconciler-60s", "timing", ddl),
   difference("http-cors-headers", [11], cors),
   difference("http-options-preflight", from(2, 14), "preflights allow what browsers send (README)"),
   difference("http-path-spellings", from(8, 11), cors),
