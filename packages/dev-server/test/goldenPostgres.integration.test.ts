@@ -1,7 +1,7 @@
 /**
- * Replays the recordings of the real server (1.7.12 on Postgres 15), all but two that take a minute each, against dev-servers on a real Postgres 15 and explains
- * each difference by data. Skipped, with the reason in the suite's name, where the recordings are not beside the repository
- * or no Postgres can be started.
+ * Replays the recordings of the real server (1.7.12 on Postgres 15), all but two that take a minute each, against dev-servers
+ * on a real Postgres 15 and explains each difference by data. Skipped, with the reason in the suite's name, where the
+ * recordings are not beside the repository or no Postgres can be started.
  */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { startPostgres } from "../conformance/postgres.ts"
