@@ -262,6 +262,8 @@ const holdTheContract = (makeBench: () => Promise<Bench>): void => {
   })
 }
 
+afterAll(() => started.postgres?.close())
+
 describe("Capture by triggers on PGlite", () => {
   holdTheContract(onPGlite)
 })
