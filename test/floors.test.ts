@@ -32,6 +32,8 @@ const forbidden: ReadonlyArray<readonly [file: string, specifier: string]> = [
   [`${engine}/adapters/electric/b.ts`, "../../machine/transition.ts"],
   [`${engine}/adapters/pglite/a.ts`, "../../Engine.ts"],
   [`${engine}/adapters/pglite/b.ts`, "effect"],
+  [`${engine}/adapters/pglite/c.ts`, "node:fs"],
+  [`${engine}/adapters/node/a.ts`, "../../reconciler/Reconciler.ts"],
   [`${engine}/Engine.ts`, "node:fs"],
   [`${engine}/index.ts`, "@espalier/worker"],
   ["packages/gateway/src/a.ts", "@espalier/engine"],
@@ -57,6 +59,7 @@ const forbidden: ReadonlyArray<readonly [file: string, specifier: string]> = [
 /** The same, allowed: none may be reported. */
 const allowed: ReadonlyArray<readonly [file: string, specifier: string]> = [
   [`${engine}/graph/ok.ts`, "./Table.ts"],
+  [`${engine}/adapters/node/ok.ts`, "node:fs"],
   [`${engine}/protocol/ok.ts`, "../graph/index.ts"],
   [`${engine}/protocol/ok2.ts`, "effect/Schema"],
   [`${engine}/machine/ok.ts`, "../protocol/ShapeError.ts"],

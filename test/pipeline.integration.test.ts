@@ -6,17 +6,13 @@ import { PGlite } from "@electric-sql/pglite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { DevServerHandle } from "@espalier/dev-server"
-import { defaultEngineConfig, Engine, EngineConfig, HostSignals, LocalStore } from "@espalier/engine"
-import { ElectricShapeSource } from "@espalier/engine/electric"
-import { PgliteLocalStore } from "@espalier/engine/pglite"
+import { Engine, LocalStore } from "@espalier/engine"
+import { databaseSettings } from "@espalier/engine/pglite"
 import { graph } from "../packages/engine/examples/workspaces.graph.ts"
+import { eventually, localEngine, NotYet } from "./support/localEngine.ts"
 import { amara, company, local, mei, seededDatabase, serve, tables, truth } from "./support/world.ts"
-
-const boundMillis = 20_000
 
 let scope: Scope.Closeable
 let db: PGlite
@@ -34,30 +30,12 @@ beforeAll(() =>
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 const openLocal = Effect.acquireRelease(
-  Effect.promise(() => PGlite.create()),
+  Effect.promise(() => PGlite.create(databaseSettings(PGlite.defaultStartParams))),
   (pglite) => Effect.promise(() => pglite.close()),
 )
 
 const engineOn = (pglite: PGlite, userId: string, url = server.url) =>
-  Engine.layer({ graph, params: { userId } }).pipe(
-    Layer.provideMerge(PgliteLocalStore.layer({ pglite, graph })),
-    Layer.provide(ElectricShapeSource.layer({ url: `${url}/v1/shape`, kind: "electric" })),
-    Layer.provide(Layer.succeed(HostSignals, HostSignals.alwaysOnline)),
-    Layer.provide(
-      Layer.succeed(EngineConfig, { ...defaultEngineConfig, liveSliceMillis: 100, maxConnections: 8 }),
-    ),
-  )
-
-class NotYet extends Error {}
-
-/** Waits until a check no longer throws; the last failure is the test's failure. */
-const eventually = <A, R>(check: Effect.Effect<A, never, R>): Effect.Effect<A, never, R> =>
-  check.pipe(
-    Effect.sandbox,
-    Effect.retry(Schedule.spaced("25 millis").pipe(Schedule.upTo({ duration: boundMillis }))),
-    Effect.catch((cause) => Effect.failCause(cause)),
-    Effect.orDie,
-  )
+  localEngine({ pglite, graph, params: { userId }, url })
 
 const liveAndEqual = (pglite: PGlite, userId: string) =>
   eventually(

@@ -5,9 +5,9 @@
 import { createServer } from "node:http"
 import { once } from "node:events"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
-import { snapshotEndAt, snapshotOf, wideColumns, wideRows } from "./wideRows.ts"
+import { companyOf, snapshotEndAt, snapshotOf, wideColumns, wideRows } from "./wideRows.ts"
 
-/** What is served: `count` shapes of `rowsPerShape` rows, told apart by their where-clause's `$1` (`shape-0`, …). */
+/** What is served: `count` shapes of `rowsPerShape` rows, told apart by their where-clause's `$1`: their company, or `shape-0`, … */
 export interface Served {
   readonly shapes: number
   readonly rowsPerShape: number
@@ -57,10 +57,12 @@ const bodiesOf = (served: Served, shape: number): ReadonlyArray<Buffer> => {
 
 const serve = async (served: Served): Promise<void> => {
   const logs = Array.from({ length: served.shapes }, (_, shape) => bodiesOf(served, shape))
+  const shapeByCompany = new Map(logs.map((_, shape) => [companyOf(shape), shape]))
   let cursor = 1
   const server = createServer((request, response) => {
     const query = new URL(request.url ?? "/", "http://localhost").searchParams
-    const shape = Number(/\d+$/.exec(query.get("params[1]") ?? "shape-0")?.[0] ?? 0)
+    const wanted = query.get("params[1]") ?? "shape-0"
+    const shape = shapeByCompany.get(wanted) ?? Number(/^shape-(\d+)$/.exec(wanted)?.[1] ?? 0)
     const log = logs[shape] ?? []
     const offset = query.get("offset") ?? "-1"
     cursor += 1
@@ -82,6 +84,8 @@ const serve = async (served: Served): Promise<void> => {
     response.writeHead(200, { ...headers, "electric-offset": `0_${log.length}`, "electric-up-to-date": "" })
     response.end(upToDate)
   })
+  // A connection that is idle between two rounds must not be closed while the next request is on its way.
+  server.keepAliveTimeout = 600_000
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()

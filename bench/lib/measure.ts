@@ -23,6 +23,8 @@ export interface SuiteOptions {
   /** Rows of the large loads. */
   readonly rows: number
   readonly rounds: number
+  /** A fast look: fewer of everything. */
+  readonly quick: boolean
   /** Whether an id is wanted. */
   readonly wants: (id: string) => boolean
   /** Progress for a person; goes to standard error. */

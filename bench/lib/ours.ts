@@ -4,7 +4,7 @@
 import { PGlite } from "@electric-sql/pglite"
 import { Graph } from "@espalier/engine/graph"
 import type { Instance, Message } from "@espalier/engine/protocol"
-import { PgliteLocalStore } from "@espalier/engine/pglite"
+import { databaseSettings, PgliteLocalStore } from "@espalier/engine/pglite"
 import type { InstanceCommit, LocalStore } from "@espalier/engine"
 import { Effect } from "effect"
 import { wideColumns, wideTable } from "./wideRows.ts"
@@ -15,17 +15,17 @@ export const wideGraph = Graph.make({
   nodes: { members: { table: wideTable, key: "members" } },
 })
 
-/** An instance of the wide table; instances of different companies are disjoint. */
-export const wideInstance = (key: string, company: string): Instance => ({
+/** An instance of the wide table: the rows of one company, or (null) all of them, so that it overlaps every other. */
+export const wideInstance = (key: string, company: string | null): Instance => ({
   key,
   node: "members",
   table: wideTable,
-  bindings: { company_id: company },
+  bindings: company === null ? {} : { company_id: company },
   clientParams: {},
   definition: {
     table: wideTable,
-    where: `"company_id" = $1`,
-    params: { "1": company },
+    ...(company === null ? {} : { where: "company_id = $1" }),
+    params: company === null ? {} : { "1": company },
     columns: Object.keys(wideColumns),
     replica: "default",
     log: "full",
@@ -58,16 +58,19 @@ export const openOurs = async (pglite?: PGlite): Promise<Ours> => {
   }
 }
 
+/** The same for every side of every comparison. */
+export const settings = databaseSettings(PGlite.defaultStartParams)
+
 let template: Promise<File | Blob> | undefined
 
 /** An empty database in memory; made once by initdb, then copied, because initdb takes seconds. */
 export const emptyDatabase = async (): Promise<PGlite> => {
-  template ??= PGlite.create().then(async (first) => {
+  template ??= PGlite.create(settings).then(async (first) => {
     const dump = await first.dumpDataDir("none")
     await first.close()
     return dump
   })
-  return PGlite.create({ loadDataDir: await template })
+  return PGlite.create({ ...settings, loadDataDir: await template })
 }
 
 /** A share of an instance: `append`, of handle `h`. */

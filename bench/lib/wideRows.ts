@@ -37,17 +37,24 @@ const generator = (seed: number): (() => number) => {
   }
 }
 
-/** `count` rows; `shape` sets them apart from those of other shapes. */
-export const wideRows = (count: number, shape = 0): ReadonlyArray<WideRow> => {
-  const next = generator(shape * 7919 + 1)
+const uuidFrom = (next: () => number): string => {
   const word = (): string =>
     Math.floor(next() * 4_294_967_296)
       .toString(16)
       .padStart(8, "0")
-  const uuid = (): string => {
-    const hex = word() + word() + word() + word()
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
-  }
+  const hex = word() + word() + word() + word()
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
+}
+
+const generatorOf = (shape: number): (() => number) => generator(shape * 7919 + 1)
+
+/** The company of every row of a shape. */
+export const companyOf = (shape: number): string => uuidFrom(generatorOf(shape))
+
+/** `count` rows; `shape` sets them apart from those of other shapes. */
+export const wideRows = (count: number, shape = 0): ReadonlyArray<WideRow> => {
+  const next = generatorOf(shape)
+  const uuid = (): string => uuidFrom(next)
   const digit = (limit: number): number => Math.floor(next() * limit)
   const stamp = (): string =>
     `2024-0${1 + digit(9)}-1${digit(10)} 0${digit(10)}:12:${10 + digit(50)}.${100_000 + digit(900_000)}+00`

@@ -1,6 +1,6 @@
 /** The official client with a subscriber that does nothing: what any product on top of it pays before its first row. */
 import { ShapeStream } from "@electric-sql/client"
-import { wideTable } from "../lib/wideRows.ts"
+import { companyOf, wideTable } from "../lib/wideRows.ts"
 
 /** Leaves every value the text that came. */
 export const identityParser: Readonly<Record<string, (value: string) => string>> = Object.fromEntries(
@@ -13,7 +13,7 @@ export const readShape = (url: string, shape: number): Promise<void> =>
     const aborter = new AbortController()
     const stream = new ShapeStream({
       url,
-      params: { table: wideTable, where: "company_id = $1", params: [`shape-${shape}`] },
+      params: { table: wideTable, where: "company_id = $1", params: [companyOf(shape)] },
       parser: identityParser,
       signal: aborter.signal,
     })

@@ -7,13 +7,14 @@ import { PGlite } from "@electric-sql/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"
 import type { Results, Transaction } from "@electric-sql/pglite"
 import type { ChangeMessage } from "@espalier/engine/protocol"
-import { wideColumns, wideDdl, wideTable } from "../lib/wideRows.ts"
+import { settings } from "../lib/ours.ts"
+import { companyOf, wideColumns, wideDdl, wideTable } from "../lib/wideRows.ts"
 import { identityParser } from "./officialClient.ts"
 
 export type InsertMethod = "insert" | "json" | "csv"
 
 const openPeer = (template: Blob) =>
-  PGlite.create({ loadDataDir: template, extensions: { electric: electricSync() } })
+  PGlite.create({ ...settings, loadDataDir: template, extensions: { electric: electricSync() } })
 
 /** The peer on a copy of an empty database, with the table and its own bookkeeping in place. */
 export const openPgliteSync = async (template: Blob) => {
@@ -40,7 +41,7 @@ export const syncAll = async (
         const sync = await peer.electric.syncShapeToTable({
           shape: {
             url,
-            params: { table: wideTable, where: "company_id = $1", params: [`shape-${shape}`] },
+            params: { table: wideTable, where: "company_id = $1", params: [companyOf(shape)] },
             parser: identityParser,
           },
           table: wideTable,

@@ -1,6 +1,7 @@
 /** Every suite of the benchmark, by name. A suite's ids are known before it runs, so that `--only` can be checked. */
 import type { Measure, SuiteOptions } from "../lib/measure.ts"
 import { gatewayIds, gatewaySuite } from "./gateway/index.ts"
+import { reconcileIds, reconcileSuite } from "./reconcile/index.ts"
 import { storeIds, storeSuite } from "./store/index.ts"
 
 /** A suite. */
@@ -11,5 +12,6 @@ export interface Suite {
 
 export const suites: Readonly<Record<string, Suite>> = {
   store: { ids: storeIds, run: storeSuite },
+  reconcile: { ids: reconcileIds, run: reconcileSuite },
   gateway: { ids: gatewayIds, run: gatewaySuite },
 }

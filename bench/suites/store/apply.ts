@@ -9,7 +9,7 @@ import {
   timed,
 } from "../../lib/measure.ts"
 import { emptyDatabase, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { snapshotEndAt, snapshotOf, wideDdl, type WideRow, wideRows } from "../../lib/wideRows.ts"
+import { companyOf, snapshotEndAt, snapshotOf, wideDdl, type WideRow, wideRows } from "../../lib/wideRows.ts"
 import { binaryOf, copyFrom, csvOf } from "../../peers/rawCopy.ts"
 
 /** Rows of one chunk of a snapshot: about what a server sends in 10 MB. */
@@ -42,8 +42,8 @@ const applied = async (
 ): Promise<number> => {
   const ours = await openOurs()
   if (heldByOther.length > 0)
-    await applySnapshot(ours.commit, wideInstance("other", "other"), snapshotOf(heldByOther))
-  const instance = wideInstance("one", "one")
+    await applySnapshot(ours.commit, wideInstance("other", null), snapshotOf(heldByOther))
+  const instance = wideInstance("one", companyOf(0))
   const messages = snapshotOf(rows)
   const millis = await timed(() => applySnapshot(ours.commit, instance, messages))
   await ours.close()

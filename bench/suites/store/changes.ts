@@ -12,7 +12,7 @@ import {
   timed,
 } from "../../lib/measure.ts"
 import { emptyDatabase, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { logEntry, snapshotOf, wideRows, wideTable } from "../../lib/wideRows.ts"
+import { companyOf, logEntry, snapshotOf, wideRows, wideTable } from "../../lib/wideRows.ts"
 import { applyLikePeer, openPgliteSync } from "../../peers/pgliteSync.ts"
 import { copyFrom, csvOf } from "../../peers/rawCopy.ts"
 import { applySnapshot } from "./apply.ts"
@@ -57,7 +57,7 @@ const messagesOf = (load: Load, ids: ReadonlyArray<string>, lastLsn: number) =>
 const prepare = async () => {
   const rows = wideRows(tableRows)
   const ours = await openOurs()
-  const instance = wideInstance("one", "one")
+  const instance = wideInstance("one", companyOf(0))
   await applySnapshot(ours.commit, instance, snapshotOf(rows))
   const scratch = await emptyDatabase()
   const template = await scratch.dumpDataDir("none")

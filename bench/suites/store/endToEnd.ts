@@ -2,7 +2,7 @@
  * Rows from a local server into an empty table, over HTTP: one shape of many rows, and many shapes of few. Ours goes through the
  * Electric adapter and the store, with provenance and a checkpoint per answer; the peer is the real one.
  */
-import type { Instance } from "@espalier/engine/protocol"
+import { type Instance, withContent } from "@espalier/engine/protocol"
 import { EngineConfig, defaultEngineConfig, ShapeSource } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
 import { Effect, Stream } from "effect"
@@ -16,8 +16,8 @@ import {
   type SuiteOptions,
   timed,
 } from "../../lib/measure.ts"
-import { coalesced, emptyDatabase, type Ours, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { wideTable } from "../../lib/wideRows.ts"
+import { coalesced, emptyDatabase, type Ours, openOurs, wideInstance } from "../../lib/ours.ts"
+import { companyOf, wideTable } from "../../lib/wideRows.ts"
 import { readShape } from "../../peers/officialClient.ts"
 import { type InsertMethod, openPgliteSync, syncAll } from "../../peers/pgliteSync.ts"
 
@@ -29,14 +29,8 @@ const syncOne = (commit: ReturnType<typeof coalesced>, instance: Instance) =>
       Stream.runForEachWhile((event) =>
         Effect.promise(async () => {
           if (event._tag !== "Batch") return true
-          const share = shareOf(
-            instance,
-            event.messages,
-            event.checkpoint.offset,
-            event.upToDate,
-            "append",
-            event.checkpoint.handle,
-          )
+          const { checkpoint, upToDate } = event
+          const share = withContent({ instance, mode: "append", checkpoint, upToDate } as const, event)
           await commit(share)
           return !event.upToDate
         }),
@@ -47,7 +41,7 @@ const syncOne = (commit: ReturnType<typeof coalesced>, instance: Instance) =>
 /** Our side: all shapes, with as many connections as the peer opens. */
 export const syncOurs = async (ours: Ours, url: string, shapes: number): Promise<void> => {
   const instances = Array.from({ length: shapes }, (_, shape) =>
-    wideInstance(`shape-${shape}`, `shape-${shape}`),
+    wideInstance(`shape-${shape}`, companyOf(shape)),
   )
   const commit = coalesced(ours.commit)
   const program = Effect.forEach(instances, (instance) => syncOne(commit, instance), {

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { atMost, type Measure, measureOf, type SuiteOptions } from "../../lib/measure.ts"
 import { openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { snapshotEndAt, snapshotOf, wideRows, wideTable } from "../../lib/wideRows.ts"
+import { companyOf, snapshotEndAt, snapshotOf, wideRows, wideTable } from "../../lib/wideRows.ts"
 import { applySnapshot, chunkRows } from "./apply.ts"
 
 /** Every how many rows one differs. */
@@ -16,7 +16,7 @@ const refetchOnce = async (
 ): Promise<{ readonly blink: number; readonly amplification: number }> => {
   const rows = wideRows(count)
   const ours = await openOurs()
-  const instance = wideInstance("one", "one")
+  const instance = wideInstance("one", companyOf(0))
   await applySnapshot(ours.commit, instance, snapshotOf(rows))
   const messages = snapshotOf(
     rows.map((row, index) => (index % oneIn === 0 ? { ...row, role: "changed" } : row)),

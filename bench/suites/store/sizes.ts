@@ -12,7 +12,7 @@ import {
   timed,
 } from "../../lib/measure.ts"
 import { emptyDatabase, openOurs, shareOf, wideInstance } from "../../lib/ours.ts"
-import { snapshotOf, wideDdl, wideRows } from "../../lib/wideRows.ts"
+import { companyOf, snapshotOf, wideDdl, wideRows } from "../../lib/wideRows.ts"
 import { copyFrom, csvOf } from "../../peers/rawCopy.ts"
 import { applySnapshot } from "./apply.ts"
 import { syncOurs } from "./endToEnd.ts"
@@ -31,7 +31,11 @@ const bytesPerRow = async (count: number, holders: 1 | 2): Promise<number> => {
   const ours = await openOurs()
   const before = await ownBytes(ours.pglite)
   for (const holder of ["one", "two"].slice(0, holders))
-    await applySnapshot(ours.commit, wideInstance(holder, holder), snapshotOf(rows))
+    await applySnapshot(
+      ours.commit,
+      wideInstance(holder, holders === 1 ? companyOf(0) : null),
+      snapshotOf(rows),
+    )
   await ours.pglite.exec("vacuum full espalier.stage_company_members")
   const bytes = await ownBytes(ours.pglite)
   await ours.close()
@@ -101,7 +105,7 @@ export const measureIdle = async (options: SuiteOptions): Promise<ReadonlyArray<
     for (let index = 0; index < idle; index += 100) {
       const shares = Array.from({ length: 100 }, (_, offset) =>
         shareOf(
-          wideInstance(`idle-${index + offset}`, "idle"),
+          wideInstance(`idle-${index + offset}`, companyOf(index + offset + 2)),
           snapshotOf(wideRows(1, index + offset + 2)),
           "0_0",
           true,
@@ -110,7 +114,7 @@ export const measureIdle = async (options: SuiteOptions): Promise<ReadonlyArray<
       await ours.commit(...shares)
     }
     for (const key of ["one", "two"])
-      await ours.commit(shareOf(wideInstance(key, key), snapshotOf(wideRows(500, key.length)), "0_0", true))
+      await ours.commit(shareOf(wideInstance(key, null), snapshotOf(wideRows(500, key.length)), "0_0", true))
     return ours
   }
   const [alone, crowded] = [await open(0), await open(1_000)]
@@ -123,7 +127,7 @@ export const measureIdle = async (options: SuiteOptions): Promise<ReadonlyArray<
         const value = { id: ids[index] ?? "", role: `role ${lsn}` }
         const headers = { operation: "update", lsn: String(lsn), op_position: 0, txids: [lsn] } as const
         await ours.commit(
-          shareOf(wideInstance("one", "one"), [{ key: value.id, value, headers }], `${lsn}_0`, true),
+          shareOf(wideInstance("one", null), [{ key: value.id, value, headers }], `${lsn}_0`, true),
         )
       }
     })

@@ -9,13 +9,19 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { HostSignals } from "./ports/HostSignals.ts"
 import type { LocalStore, StoreError } from "./ports/LocalStore.ts"
 import type { ShapeSource } from "./ports/ShapeSource.ts"
-import type { EngineStatus, Explanation, JournalEntry, PauseReason } from "./protocol/InstanceStatus.ts"
+import type { CompileError } from "./protocol/CompileError.ts"
+import type {
+  EngineStatus,
+  Explanation,
+  JournalEntry,
+  PauseReason,
+  RowExplanation,
+} from "./protocol/InstanceStatus.ts"
 import type { CommitNotice, Lease } from "./protocol/Lease.ts"
-import { explain } from "./reconciler/explain.ts"
+import { explain, explainRow } from "./reconciler/explain.ts"
 import type { Input } from "./reconciler/Input.ts"
 import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reconciler.ts"
 
@@ -43,6 +49,15 @@ const wipe = Effect.fnUntraced(function* (reconciler: Reconciler) {
   return yield* Deferred.await(done)
 })
 
+const setParams = Effect.fnUntraced(function* (
+  reconciler: Reconciler,
+  params: Readonly<Record<string, string>>,
+) {
+  const done = yield* Deferred.make<void, CompileError>()
+  yield* Queue.offer(reconciler.inputs, { _tag: "SetParams", params: { ...params }, done })
+  return yield* Deferred.await(done)
+})
+
 export class Engine extends Context.Service<
   Engine,
   {
@@ -53,6 +68,12 @@ export class Engine extends Context.Service<
     readonly commits: Stream.Stream<CommitNotice>
     /** Demands instances until the scope closes; then they are kept for their node's `keepForMillis`. */
     readonly acquire: (lease: Lease) => Effect.Effect<void, never, Scope.Scope>
+    /**
+     * Changes parameters of source `client`, as Postgres text; those not named keep their values. What the old and the new desired
+     * state share goes on untouched; the rest of the old one is kept for its node's `keepForMillis`. Returns when the change is
+     * decided, not when the new rows are there. Fails when a name is unknown, belongs to the identity, or a value has another type.
+     */
+    readonly setParams: (params: Readonly<Record<string, string>>) => Effect.Effect<void, CompileError>
     /** Tries a failed or halted instance again now. False when no such instance. */
     readonly retry: (key: string) => Effect.Effect<boolean>
     /** Fetches an instance anew, old rows staying readable until the swap. False when no such instance. */
@@ -68,6 +89,11 @@ export class Engine extends Context.Service<
       table: string,
       primaryKey: ReadonlyArray<string>,
     ) => Effect.Effect<ReadonlyArray<string>, StoreError>
+    /** Where a row comes from: the instances that hold it, with why each is here. `primaryKey` as Postgres text. */
+    readonly explainRow: (
+      table: string,
+      primaryKey: ReadonlyArray<string>,
+    ) => Effect.Effect<RowExplanation, StoreError>
     /** Newest last. */
     readonly journal: Effect.Effect<ReadonlyArray<JournalEntry>>
     /** Stops everything, then removes every row and instance from the store. The engine stays stopped. */
@@ -83,18 +109,24 @@ export class Engine extends Context.Service<
   private static readonly fromReconciler = (reconciler: Reconciler): Engine["Service"] => {
     const offer = (input: Input): Effect.Effect<void> => Effect.asVoid(Queue.offer(reconciler.inputs, input))
     return Engine.of({
-      status: SubscriptionRef.get(reconciler.status),
-      statusChanges: SubscriptionRef.changes(reconciler.status).pipe(
-        Stream.buffer({ capacity: 1, strategy: "sliding" }),
+      status: Effect.sync(reconciler.status),
+      statusChanges: Stream.map(
+        reconciler.published.changes(1, () => undefined),
+        reconciler.status,
       ),
-      commits: Stream.fromPubSub(reconciler.commits),
+      commits: reconciler.commits.changes(reconciler.world.config.journalCapacity),
       acquire: (lease) => acquire(reconciler, lease),
+      setParams: (params) => setParams(reconciler, params),
       retry: (key) => ask(reconciler, "Retry", key),
       refetch: (key) => ask(reconciler, "Refetch", key),
       pause: (reason) => offer({ _tag: "Pause", reason }),
       resume: (reason) => offer({ _tag: "Resume", reason }),
       explain: (key) => Effect.sync(() => explain(reconciler.world, key)),
       holders: reconciler.store.holders,
+      explainRow: (table, primaryKey) =>
+        Effect.map(reconciler.store.holders(table, primaryKey), (keys) =>
+          explainRow(reconciler.world, table, primaryKey, keys),
+        ),
       journal: Effect.sync(() => reconciler.world.journal.entries()),
       wipe: wipe(reconciler),
     })

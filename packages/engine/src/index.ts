@@ -1,6 +1,14 @@
 /** Public surface of the engine. Adapters, graph, protocol and test kit have entry points of their own. */
 export { Engine } from "./Engine.ts"
 export type { CommitNotice, EngineOptions, Lease } from "./Engine.ts"
+export { Credentials, makeCredentials, noCredentials } from "./ports/Credentials.ts"
+export type {
+  CredentialsOptions,
+  CredentialsShape,
+  IssuedCredentials,
+  RequestCredentials,
+} from "./ports/Credentials.ts"
+export { Broadcast, Current } from "./ports/Broadcast.ts"
 export { defaultEngineConfig, EngineConfig } from "./ports/EngineConfig.ts"
 export type { EngineConfigShape } from "./ports/EngineConfig.ts"
 export { HostSignals } from "./ports/HostSignals.ts"
@@ -10,7 +18,8 @@ export type {
   CommitResult,
   InstanceCommit,
   InstanceOutcome,
-  OwnerValues,
+  OwnerRow,
+  OwnerRows,
   StoredInstance,
   TableChange,
 } from "./ports/LocalStore.ts"

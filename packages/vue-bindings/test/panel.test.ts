@@ -177,6 +177,7 @@ describe("SyncPanel", () => {
         desired: true,
         why: ["Always synced.", "Held by membership 2."],
         waitingFor: "a retry",
+        next: null,
         status: null,
         definition: { table: "companies", where: '"id" = $1', params: { "1": "2" }, columns: ["id", "name"] },
         journal: [{ seq: 1, at: 0, key: "company-2", event: "Failed", detail: "503" }],

@@ -3,11 +3,13 @@
  * it starts for the first time without running initdb, which is most of that start's time (PGlite reference §5). Made by
  * PGlite in Node once per PGlite version, kept in `dist`, and copied beside every bundle.
  */
+import { createHash } from "node:crypto"
 import { copyFile, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { PGlite } from "@electric-sql/pglite"
+import { databaseSettings } from "@espalier/engine/pglite"
 
 /** Beside the bundle; `host/preparedDirectory.ts` asks for it by this name. */
 export const preparedFile = "pglite.prepared.tar.gz"
@@ -22,9 +24,11 @@ const pgliteVersion = async (): Promise<string> => {
   return manifest.version
 }
 
+const settings = databaseSettings(PGlite.defaultStartParams)
+
 /** Written under another name first, so that a half-written file is never taken for a whole one. */
 const dumpEmpty = async (file: string): Promise<void> => {
-  const pglite = await PGlite.create()
+  const pglite = await PGlite.create(settings)
   try {
     const dump = await pglite.dumpDataDir("gzip")
     const part = `${file}.${process.pid}.part`
@@ -37,7 +41,9 @@ const dumpEmpty = async (file: string): Promise<void> => {
 
 /** Lays the prepared data directory beside a bundle. */
 export const writePrepared = async (outdir: string): Promise<void> => {
-  const kept = join(distFolder, `prepared-${await pgliteVersion()}.tar.gz`)
+  // What initdb was told is part of what it made.
+  const told = createHash("sha256").update(settings.initDbStartParams.join(" ")).digest("hex").slice(0, 8)
+  const kept = join(distFolder, `prepared-${await pgliteVersion()}-${told}.tar.gz`)
   await mkdir(distFolder, { recursive: true })
   if ((await stat(kept).catch(() => null)) === null) await dumpEmpty(kept)
   await copyFile(kept, join(outdir, preparedFile))

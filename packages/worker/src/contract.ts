@@ -44,6 +44,12 @@ export interface CommitNotice {
   readonly tables: ReadonlyArray<string>
 }
 
+/** What requests carry to prove who asks. Lives in the leader's memory only: never stored, logged or shown. */
+export interface RequestCredentials {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly params?: Readonly<Record<string, string>>
+}
+
 /** Commands and questions a tab may send. Every command is idempotent. */
 export interface EngineCalls {
   readonly retry: (key: string) => boolean
@@ -54,6 +60,8 @@ export interface EngineCalls {
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
   readonly wipe: () => boolean
+  /** For requests from now on; what was halted for the old ones goes on. Repeated to the next leader. */
+  readonly setCredentials: (credentials: RequestCredentials) => boolean
 }
 
 /** The page half of the engine, as composables and apps use it. */

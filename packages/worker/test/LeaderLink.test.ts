@@ -20,6 +20,7 @@ const status = (generation: number, pauseReasons: EngineStatus["pauseReasons"] =
   graph: "g",
   state: "live",
   nodes: {},
+  progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
   instances: {},
   connections: { open: 0, max: 4, waiting: 0 },
   pauseReasons,
@@ -272,6 +273,26 @@ describe("LeaderLink", () => {
       name: "pause",
       args: ["manual"],
     })
+  })
+
+  it("repeats the credentials it gave to the next leader, and to that one only", async () => {
+    const first = makeLeader(wires, "e1")
+    start().connect()
+    first.announce(ready)
+    await settle()
+    const secret = { headers: { authorization: "Bearer 7" } }
+    void link.call("setCredentials", [secret]).catch(() => undefined)
+    await settle()
+    first.answer(1, true)
+    first.die()
+    const second = makeLeader(wires, "e2")
+    second.announce(ready)
+    await settle()
+    const given = second.heard.filter((message) => message.type === "call")
+    assert.deepEqual(
+      given.map((message) => [message.name, message.args]),
+      [["setCredentials", [secret]]],
+    )
   })
 
   it("ends every open call and sends nothing more once it is closed", async () => {

@@ -1,5 +1,5 @@
 import type { PGlite } from "@electric-sql/pglite"
-import { Engine, LocalStore, StoreError } from "@espalier/engine"
+import { Credentials, Engine, LocalStore, makeCredentials, StoreError } from "@espalier/engine"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
@@ -156,6 +156,23 @@ describe("startHost", () => {
     const unknown = await link.call("later" as "wipe", []).catch((refusal: unknown) => refusal)
     assert.instanceOf(unknown, CallFailed)
     assert.equal(unknown.code, "UnknownCall")
+  })
+
+  it("gives credentials to the engine's requests, in answer to a tab and nowhere else", async () => {
+    const given: Array<unknown> = []
+    const credentials = Effect.map(makeCredentials({}), (made) => ({
+      ...made,
+      set: (value: object) => Effect.tap(made.set(value), () => Effect.sync(() => given.push(value))),
+    }))
+    const engineWith = () =>
+      Layer.mergeAll(Layer.succeed(Engine, engine.service), Layer.effect(Credentials, credentials))
+    await lead("a", "e1", { engine: engineWith }).database
+    const [first, second] = [page("a"), page("b")]
+    await wires.settle()
+    const secret = { headers: { authorization: "Bearer 7" } }
+    assert.isTrue(await second.link.call("setCredentials", [secret]))
+    assert.deepEqual(given, [secret])
+    assert.notInclude(JSON.stringify([first.link.status, second.link.status]), "Bearer 7")
   })
 
   it("passes a repeated pause and resume to the engine once", async () => {

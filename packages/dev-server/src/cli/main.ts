@@ -25,8 +25,15 @@ const durableSchema = "espalier_capture"
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Keeps the write-ahead log small: PGlite has no process that would recycle it. */
-const startParams = ["-c", "min_wal_size=32MB", "-c", "max_wal_size=64MB"]
+/**
+ * Keeps the write-ahead log small: PGlite has no process that would recycle it. And grows files by writing: `posix_fallocate` copies
+ * the whole file each time, where files live in memory.
+ */
+const startParams = [
+  ...["-c", "min_wal_size=32MB"],
+  ...["-c", "max_wal_size=64MB"],
+  ...["-c", "file_extend_method=write_zeros"],
+]
 
 /** Starts the server and prints the ready line; lives until the scope closes. */
 export const run = (

@@ -13,15 +13,20 @@ import type { GraphProblem } from "../graph/problem.ts"
 import { bindingColumn, ownershipOf } from "../graph/SyncGraph.ts"
 import { exampleOf } from "../graph/values.ts"
 import { compileInstance } from "../protocol/compile.ts"
+import { showLive } from "./live.ts"
 
 const usage = `Usage: graph [FILE] [--format text|mermaid|json] [--json] [--help]
+       graph --live URL [--key KEY] [--json]
 
-Shows a graph: its tree, keys, compiled conditions and policy; or all of its problems.
+Shows a graph: its tree, keys, compiled conditions and policy; or all of its problems. With --live, the state of a
+running engine in Node that serves an inspector (serveInspector of @espalier/engine/inspector).
 
   FILE        a module that exports "graph", or a .json file
               (default: packages/engine/examples/workspaces.graph.ts)
   --format    text (default), mermaid, or json: the graph itself, to be read back by this command
-  --json      the same as --format json
+  --json      the same as --format json; with --live, the whole status or explanation
+  --live      where the inspector listens, for example http://127.0.0.1:9400
+  --key       explain this instance: why it is here, what it waits for, what happened
   --help      this text
 
 Exit code: 0 valid, 1 invalid, 2 wrong usage or nothing to load.`
@@ -35,6 +40,7 @@ class CommandError extends Error {}
 interface Command {
   readonly file: string
   readonly format: Format
+  readonly live: { readonly url: string; readonly key: string | null } | null
 }
 
 const example = fileURLToPath(new URL("../../examples/workspaces.graph.ts", import.meta.url))
@@ -44,6 +50,8 @@ const readCommand = (args: ReadonlyArray<string>): Command | null => {
   const options = {
     format: { type: "string" },
     json: { type: "boolean" },
+    live: { type: "string" },
+    key: { type: "string" },
     help: { type: "boolean" },
   } as const
   const parsed = orUsage(() => parseArgs({ args: [...args], options, allowPositionals: true }))
@@ -53,7 +61,21 @@ const readCommand = (args: ReadonlyArray<string>): Command | null => {
   const wanted = parsed.values.format ?? (parsed.values.json === true ? "json" : "text")
   const format = formats.find((known) => known === wanted)
   if (format === undefined) throw new CommandError(`--format must be ${formats.join(", ")}, not "${wanted}"`)
-  return { file, format }
+  return { file, format, live: readLive(parsed.values.live, parsed.values.key, parsed.positionals) }
+}
+
+const readLive = (
+  url: string | undefined,
+  key: string | undefined,
+  files: ReadonlyArray<string>,
+): Command["live"] => {
+  if (url === undefined) {
+    if (key !== undefined) throw new CommandError("--key needs --live URL")
+    return null
+  }
+  if (files.length > 0) throw new CommandError("a FILE and --live are two questions; ask one")
+  if (!URL.canParse(url)) throw new CommandError(`--live must be a URL, not "${url}"`)
+  return { url, key: key ?? null }
 }
 
 const orUsage = <Value>(parse: () => Value): Value => {
@@ -124,7 +146,12 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
   let command: Command | null = null
   try {
     command = readCommand(args)
-    console.log(command === null ? usage : show(await load(locate(command.file)), command.format))
+    if (command === null) console.log(usage)
+    else if (command.live !== null)
+      console.log(
+        await showLive(command.live.url, { key: command.live.key, json: command.format === "json" }),
+      )
+    else console.log(show(await load(locate(command.file)), command.format))
     return 0
   } catch (error) {
     const invalid = problemsOf(error)

@@ -19,6 +19,8 @@ export type InstanceEvent =
       readonly error: ShapeError
       readonly terminal: boolean
       readonly retryAt: number
+      /** Its rows go with it: whatever comes next starts from the beginning. */
+      readonly revoked?: boolean
     }
   /** `retryAt` has passed and the ancestors are up to date. */
   | { readonly _tag: "RetryDue" }

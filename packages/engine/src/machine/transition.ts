@@ -37,7 +37,9 @@ const admitted = (state: Pending): Active => {
 
 const failed = (state: Active, event: Extract<InstanceEvent, { readonly _tag: "Failed" }>): Transition => {
   const attempt = state.attempt + 1
-  const returnTo: Returnable = { ...returnable(state), attempt }
+  const returnTo: Returnable = event.revoked
+    ? { _tag: "Initial", attempt }
+    : { ...returnable(state), attempt }
   const commands: ReadonlyArray<Command> = state._tag === "Refetching" ? ["Stop", "DiscardStage"] : ["Stop"]
   const next: Backoff | Halted = !event.terminal
     ? { _tag: "Backoff", attempt, retryAt: event.retryAt, error: event.error, returnTo }
@@ -106,6 +108,12 @@ export const transition = (state: InstanceState, event: InstanceEvent): Transiti
       if (event._tag === "Resumed")
         return to(state.previous, ...(isActive(state.previous) ? (["Start"] as const) : []))
       if (event._tag === "Undesired") return to(null)
+      if (event._tag === "RetryAsked") {
+        const previous = transition(state.previous, event).state
+        return previous === state.previous
+          ? unchanged(state)
+          : to({ ...state, previous: previous as Pausable })
+      }
       if (event._tag === "SpecChanged")
         return to({ ...state, previous: pending({ checkpoint: null, refetch: event.held }) })
       return unchanged(state)

@@ -32,6 +32,20 @@ export interface EngineConfigShape {
   readonly idleCommitMillis: number
   /** A request without an answer is cut after this long. Default 40,000 (twice the server's long poll). */
   readonly requestTimeoutMillis: number
+  /** Failures in a row after which nothing is sent to the origin for a while (429, 5xx or no answer). Default 5. */
+  readonly breakerFailures: number
+  /** Longest such wait, unless the server asks for more. Default 5,000. */
+  readonly breakerCapMillis: number
+  /** Requests per second to an origin that has failed twice in a row, until every running instance could be answered again. Default 50. */
+  readonly recoveryRequestsPerSecond: number
+  /** How long every tab must have been hidden before the engine pauses. Default 60,000. */
+  readonly hiddenPauseMillis: number
+  /** The wall clock is this far from where it should be: the host slept, or the clock was set. Default 15,000. */
+  readonly clockJumpMillis: number
+  /** A run that holds a slot and says nothing for this long has failed. Default 600,000. */
+  readonly stuckRunMillis: number
+  /** A full disk is tried again after this long, or when somebody asks. Default 60,000. */
+  readonly storageRetryMillis: number
 }
 
 export const defaultEngineConfig: EngineConfigShape = {
@@ -46,6 +60,13 @@ export const defaultEngineConfig: EngineConfigShape = {
   maxBufferedMessages: 200_000,
   idleCommitMillis: 60_000,
   requestTimeoutMillis: 40_000,
+  breakerFailures: 5,
+  breakerCapMillis: 5_000,
+  recoveryRequestsPerSecond: 50,
+  hiddenPauseMillis: 60_000,
+  clockJumpMillis: 15_000,
+  stuckRunMillis: 600_000,
+  storageRetryMillis: 60_000,
 }
 
 export const EngineConfig = Context.Reference<EngineConfigShape>("@espalier/engine/ports/EngineConfig", {

@@ -4,18 +4,19 @@
  * declared columns; everything of ours lives in the schema `espalier`.
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
+import type { Content } from "../protocol/PackedRows.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 
 /** The store as a whole failed; nothing of the call stays. */
-export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
-  operation: Schema.String,
-  kind: Schema.Literals(["unavailable", "quota", "schema", "corrupt"]),
-  cause: Schema.Defect(),
-}) {
+export class StoreError extends Data.TaggedError("StoreError")<{
+  readonly operation: string
+  readonly kind: "unavailable" | "quota" | "schema" | "corrupt"
+  readonly cause: unknown
+}> {
   override get message(): string {
     return `local store failed in ${this.operation} (${this.kind}): ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }
@@ -28,7 +29,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
  * - `stage`: a refetch is under way; write beside, old rows stay readable.
  * - `swap`: last part of a refetch; apply it to the stage, then make the stage the instance's rows, touching only rows that differ.
  */
-export interface InstanceCommit {
+export interface InstanceCommit extends Content {
   readonly instance: Instance
   readonly mode: "append" | "stage" | "swap"
   readonly messages: ReadonlyArray<Message>
@@ -78,11 +79,18 @@ export interface CommitResult {
   readonly changes: Readonly<Record<string, TableChange>>
 }
 
-/** Binding values found in the rows that one owner instance holds. */
-export interface OwnerValues {
+/** One row as far as the bindings of children go. */
+export interface OwnerRow {
+  /** Its primary key as canonical Postgres text, in key order: equal texts are equal rows. */
+  readonly key: ReadonlyArray<string>
+  /** Postgres text in the order of the asked columns; null when the owner does not hold the row or a value is NULL. */
+  readonly values: ReadonlyArray<string> | null
+}
+
+/** The rows one owner instance holds. */
+export interface OwnerRows {
   readonly owner: InstanceKey
-  /** Distinct, non-NULL value tuples as Postgres text, in the order of the asked columns. */
-  readonly values: ReadonlyArray<ReadonlyArray<string>>
+  readonly rows: ReadonlyArray<OwnerRow>
 }
 
 export class LocalStore extends Context.Service<
@@ -96,11 +104,20 @@ export class LocalStore extends Context.Service<
     readonly discardStage: (key: InstanceKey) => Effect.Effect<void, StoreError>
     /** Drops instances and every row that no other held instance holds, in one transaction. Unknown keys are ignored. */
     readonly collect: (keys: ReadonlyArray<InstanceKey>) => Effect.Effect<CommitResult, StoreError>
-    /** Binding values in the rows held by each of `owners` (provenance, not the table). Unknown owners yield no values. */
-    readonly ownerValues: (
+    /**
+     * The rows held by each of `owners` (provenance, not the table) whose asked columns are all non-NULL, sorted by values, then
+     * key. Unknown owners have none.
+     */
+    readonly ownerRows: (
       owners: ReadonlyArray<InstanceKey>,
       columns: ReadonlyArray<string>,
-    ) => Effect.Effect<ReadonlyArray<OwnerValues>, StoreError>
+    ) => Effect.Effect<ReadonlyArray<OwnerRows>, StoreError>
+    /** As {@link ownerRows}, of these rows only: one answer per asked primary key (Postgres text), in the order asked. */
+    readonly ownerRowsAt: (
+      owner: InstanceKey,
+      columns: ReadonlyArray<string>,
+      primaryKeys: ReadonlyArray<ReadonlyArray<string>>,
+    ) => Effect.Effect<ReadonlyArray<OwnerRow>, StoreError>
     /** Which instances hold a row; `primaryKey` as Postgres text in key order. */
     readonly holders: (
       table: string,

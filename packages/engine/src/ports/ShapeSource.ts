@@ -7,11 +7,12 @@ import * as Context from "effect/Context"
 import type * as Stream from "effect/Stream"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
-import type { Instance } from "../protocol/Shape.ts"
+import type { Content } from "../protocol/PackedRows.ts"
+import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import type { ShapeError } from "../protocol/ShapeError.ts"
 
 /** One response of the server, whole. Handle and offset belong to exactly these messages. */
-export interface Batch {
+export interface Batch extends Content {
   readonly _tag: "Batch"
   readonly checkpoint: Checkpoint
   /** Changes, events and snapshot-ends in log order; up-to-date is the flag below. */
@@ -50,7 +51,16 @@ export class ShapeSource extends Context.Service<
       instance: Instance,
       resume: Checkpoint | null,
     ) => Stream.Stream<SourceEvent, ShapeError>
-    /** Connections now open, waiting, and allowed. */
-    readonly connections: () => { readonly open: number; readonly waiting: number; readonly max: number }
+    /** Connections now open, waiting, and allowed; `heldMillis` while the source leaves a failing origin alone, for how long. */
+    readonly connections: () => {
+      readonly open: number
+      readonly waiting: number
+      readonly max: number
+      readonly heldMillis?: number
+    }
+    /** Whether somebody looks at this instance: it is served before others. Holds for later runs of the key too. */
+    readonly prefer?: (key: InstanceKey, leased: boolean) => void
+    /** The host slept: requests that are open are taken for dead and asked again, in turn. */
+    readonly distrust?: () => void
   }
 >()("@espalier/engine/ports/ShapeSource") {}

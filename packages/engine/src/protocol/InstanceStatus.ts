@@ -62,18 +62,45 @@ export interface NodeStatus {
   readonly node: string
   readonly table: string
   readonly state: Rollup
+  /** Desired instances. */
   readonly instances: number
+  /** Of these, those that have been up to date at least once: `complete / instances` is how far a first sync is. */
+  readonly complete: number
+  /** Of these, those known to be current. */
   readonly live: number
   readonly rows: number
   readonly error: StatusError | null
+}
+
+/**
+ * How far the graph is. The total of instances is known as far as the owners' rows are; how many rows a shape will bring, the
+ * protocol does not say.
+ */
+export interface Progress {
+  readonly instances: number
+  readonly complete: number
+  readonly live: number
+  /** Rows held by desired instances; a row two of them hold counts twice. */
+  readonly rows: number
+  /** Response bytes received in this session. */
+  readonly bytes: number
+  /** Requests sent in this session. */
+  readonly requests: number
 }
 
 export interface EngineStatus {
   readonly graph: string
   readonly state: Rollup
   readonly nodes: Readonly<Record<string, NodeStatus>>
+  readonly progress: Progress
   readonly instances: Readonly<Record<string, InstanceStatus>>
-  readonly connections: { readonly open: number; readonly max: number; readonly waiting: number }
+  /** `heldMillis`: the server fails, so nothing is asked of it for this long. */
+  readonly connections: {
+    readonly open: number
+    readonly max: number
+    readonly waiting: number
+    readonly heldMillis?: number
+  }
   readonly pauseReasons: ReadonlyArray<PauseReason>
   /** True once the first desired state was computed from the store, so that "no rows" means no rows. */
   readonly ready: boolean
@@ -98,7 +125,27 @@ export interface Explanation {
   /** Sentences, most important first. */
   readonly why: ReadonlyArray<string>
   readonly waitingFor: string | null
+  /** What happens next without anybody's help, in a sentence; null when nothing does. */
+  readonly next: string | null
   readonly status: InstanceStatus | null
   readonly definition: unknown
   readonly journal: ReadonlyArray<JournalEntry>
+}
+
+/** Answer of `explainRow(table, pk)`. */
+export interface RowExplanation {
+  readonly table: string
+  /** Postgres text, in key order. */
+  readonly primaryKey: ReadonlyArray<string>
+  /** The instances that hold it, sorted by key; none when the row is not here. It goes with the last of them. */
+  readonly heldBy: ReadonlyArray<RowHolder>
+}
+
+export interface RowHolder {
+  readonly key: string
+  readonly node: string | null
+  readonly desired: boolean
+  readonly state: StateName | null
+  /** Sentences, as in {@link Explanation}. */
+  readonly why: ReadonlyArray<string>
 }

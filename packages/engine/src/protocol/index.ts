@@ -14,6 +14,8 @@ export {
   tableVersion,
 } from "./compile.ts"
 export type { LocalQuery, Ownership, OwnerBinding } from "./compile.ts"
+export { localFailures, wireFailures } from "./failures.ts"
+export type { FailureRow } from "./failures.ts"
 export type * from "./InstanceStatus.ts"
 export { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd, isUpToDate } from "./Message.ts"
 export type {
@@ -25,5 +27,7 @@ export type {
   SnapshotVisibility,
   TextRow,
 } from "./Message.ts"
+export { contentSize, nullSpan, packedContent, packedRow, packedText, withContent } from "./PackedRows.ts"
+export type { Content, PackedRows } from "./PackedRows.ts"
 export type { DefinitionHash, Instance, InstanceKey, ShapeDefinition } from "./Shape.ts"
 export * from "./ShapeError.ts"

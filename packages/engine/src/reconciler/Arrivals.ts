@@ -5,14 +5,8 @@
 import type { InstanceCommit } from "../ports/LocalStore.ts"
 import type { Batch } from "../ports/ShapeSource.ts"
 import { isChange, type Message } from "../protocol/Message.ts"
-import {
-  ancestorsFresh,
-  type Arrived,
-  type InstanceRecord,
-  isDemanded,
-  isRunning,
-  type World,
-} from "./World.ts"
+import { ancestorsFresh, type Arrived, type InstanceRecord, isRunning, type World } from "./World.ts"
+import { contentSize, withContent } from "../protocol/PackedRows.ts"
 
 export type Verdict =
   /** Commit this share now. */
@@ -28,38 +22,37 @@ export type Verdict =
 
 const isLogEntry = (message: Message): boolean => isChange(message) && message.headers.lsn !== undefined
 
+/** Packed rows are a snapshot's. */
+const hasLogEntries = (batch: Batch): boolean => batch.packed === undefined && batch.messages.some(isLogEntry)
+
 /** A part of a first snapshot may land at once; log never before its up-to-date. */
 const mayLand = (record: InstanceRecord, batch: Batch): boolean =>
-  batch.upToDate ||
-  (record.held?.complete !== true && record.buffer.length === 0 && !batch.messages.some(isLogEntry))
-
-/** Something is about to be revoked: after a gap it goes before anything new becomes readable (design §4). */
-const revoking = (world: World): boolean => {
-  for (const record of world.attention) if (record.revokeAt !== null && !isDemanded(record)) return true
-  return false
-}
+  batch.upToDate || (record.held?.complete !== true && record.buffer.length === 0 && !hasLogEntries(batch))
 
 /** What to do with the record's arrived batch. */
 export const judge = (world: World, record: InstanceRecord): Verdict | null => {
   const arrived = record.arrived
   if (arrived === null) return null
   if (!isRunning(record)) return { _tag: "Dropped", arrived }
-  if (!ancestorsFresh(world, record) || (!record.fresh && revoking(world))) return { _tag: "Waits" }
+  // While something is about to be revoked: after a gap it goes before anything new becomes readable (design §4).
+  if (!ancestorsFresh(world, record) || (!record.fresh && world.agenda.leaving.size > 0))
+    return { _tag: "Waits" }
   const { batch } = arrived
   const refetching = record.state?._tag === "Refetching"
   if (!refetching && !mayLand(record, batch)) {
-    if (record.buffer.length + batch.messages.length > world.config.maxBufferedMessages)
+    if (record.buffer.length + contentSize(batch) > world.config.maxBufferedMessages)
       return { _tag: "Overflow", arrived }
-    record.buffer.push(...batch.messages)
+    // One by one: a long argument list overflows the stack.
+    for (const message of batch.messages) record.buffer.push(message)
     return { _tag: "Buffered", arrived }
   }
-  const messages = record.buffer.length === 0 ? batch.messages : [...record.buffer, ...batch.messages]
-  const share: InstanceCommit = {
+  const facts = {
     instance: record.instance,
     mode: refetching ? (batch.upToDate ? "swap" : "stage") : "append",
-    messages,
     checkpoint: batch.checkpoint,
     upToDate: batch.upToDate,
-  }
+  } as const
+  const content = record.buffer.length === 0 ? batch : { messages: [...record.buffer, ...batch.messages] }
+  const share: InstanceCommit = withContent(facts, content)
   return { _tag: "Share", share, arrived }
 }

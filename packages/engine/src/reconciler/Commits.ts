@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { CommitResult, InstanceCommit, LocalStore, StoreError } from "../ports/LocalStore.ts"
 import { isChange, isEvent } from "../protocol/Message.ts"
+import { contentSize } from "../protocol/PackedRows.ts"
 import {
   ProtocolViolation,
   QuotaExceeded,
@@ -16,11 +17,18 @@ import {
   StoreUnavailable,
 } from "../protocol/ShapeError.ts"
 import { judge } from "./Arrivals.ts"
-import { demandChildren, type DemandChange, noChange } from "./Desired.ts"
-import { fail, reopenDenied, restart, send, takeIn } from "./Steps.ts"
-import { type Arrived, type InstanceRecord, isDemanded, touch, type World } from "./World.ts"
+import { refresh } from "./Agenda.ts"
+import { type DemandChange, noChange, takeRows } from "./Desired.ts"
+import { holdForStorage } from "./Pauses.ts"
+import { reopenDenied } from "./Recovery.ts"
+import { fail, restart, send, takeIn } from "./Steps.ts"
+import { markOwner } from "./Owners.ts"
+import { type Arrived, type InstanceRecord, isActual, touch, type World } from "./World.ts"
 
 export type Store = LocalStore["Service"]
+
+/** A second unknown row within this time is paced as a failure. */
+const refetchWindowMillis = 60_000
 
 interface Ready {
   readonly record: InstanceRecord
@@ -29,10 +37,37 @@ interface Ready {
 }
 
 const movesRows = (share: InstanceCommit): boolean =>
-  share.mode === "swap" || share.messages.some((message) => isChange(message) || isEvent(message))
+  share.mode === "swap" ||
+  share.packed !== undefined ||
+  share.messages.some((message) => isChange(message) || isEvent(message))
+
+/**
+ * The rows a share touched, by primary key; "all" when the share does not say: a swap, a move by tags, a row that lacks a key
+ * column, or a log that does not go on from where the held rows stand.
+ */
+const touchedRows = (
+  world: World,
+  record: InstanceRecord,
+  share: InstanceCommit,
+): ReadonlyArray<ReadonlyArray<string>> | "all" => {
+  const { held } = record
+  if (share.mode !== "append" || held?.hash !== share.instance.hash) return "all"
+  if (held.checkpoint?.handle !== share.checkpoint.handle) return "all"
+  const columns = world.graph.tables[share.instance.table]?.primaryKey ?? []
+  const rows: Array<ReadonlyArray<string>> = []
+  for (const message of share.messages) {
+    if (isEvent(message)) return "all"
+    if (!isChange(message)) continue
+    const key = columns.map((column) => message.value[column] ?? null).filter((text) => text !== null)
+    if (key.length !== columns.length) return "all"
+    rows.push(key)
+  }
+  return rows
+}
 
 const accept = (world: World, { record, share }: Ready, rows: number, now: number): void => {
   const staged = share.mode === "stage"
+  const touched = staged || !movesRows(share) ? [] : touchedRows(world, record, share)
   record.held = {
     hash: share.instance.hash,
     table: share.instance.table,
@@ -48,11 +83,10 @@ const accept = (world: World, { record, share }: Ready, rows: number, now: numbe
     now,
     record.key,
     "commit",
-    `${share.mode}, ${share.messages.length} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
+    `${share.mode}, ${contentSize(share)} messages${share.upToDate ? ", up to date" : ""}, ${rows} rows held`,
   )
   send(world, record, { _tag: share.upToDate ? "UpToDate" : "Accepted", checkpoint: share.checkpoint }, now)
-  if (!staged && movesRows(share) && (world.owned.get(record.node.id) ?? []).length > 0)
-    world.dirtyOwners.add(record.key)
+  if (touched.length > 0) markOwner(world, record, touched)
 }
 
 /** Nothing new since the stored checkpoint: knowing it is enough, for a while. */
@@ -61,7 +95,7 @@ const isIdle = (world: World, { record, share }: Ready, now: number): boolean =>
   return (
     share.mode === "append" &&
     share.upToDate &&
-    share.messages.length === 0 &&
+    contentSize(share) === 0 &&
     held?.complete === true &&
     held.hash === share.instance.hash &&
     held.checkpoint?.handle === share.checkpoint.handle &&
@@ -74,10 +108,17 @@ const isIdle = (world: World, { record, share }: Ready, now: number): boolean =>
 const gather = Effect.fnUntraced(function* (world: World, now: number) {
   const ready: Array<Ready> = []
   let idle = false
-  for (const record of [...world.attention]) {
+  refresh(world)
+  for (const record of [...world.agenda.arrived]) {
+    world.agenda.arrived.delete(record)
     const verdict = judge(world, record)
-    if (verdict === null || verdict._tag === "Waits") continue
+    if (verdict === null) continue
+    if (verdict._tag === "Waits") {
+      world.agenda.parked.add(record)
+      continue
+    }
     record.arrived = null
+    touch(world, record)
     if (verdict._tag === "Share") {
       const entry: Ready = { record, share: verdict.share, arrived: verdict.arrived }
       if (!isIdle(world, entry, now)) {
@@ -106,8 +147,14 @@ const refuse = Effect.fnUntraced(function* (
   if (outcome.kind === "unknown-row" && record.state?._tag !== "Refetching") {
     world.journal.add(now, record.key, "unknown-row", outcome.message)
     send(world, record, { _tag: "MustRefetch" }, now)
-    restart(world, record)
-    return
+    const again = now - record.refetchedAt < refetchWindowMillis
+    record.refetches = again ? record.refetches + 1 : 0
+    record.refetchedAt = now
+    if (!again) return restart(world, record)
+    // A server whose log and snapshot never agree would be asked for the whole shape without end.
+    const message = `${outcome.message}, also after a refetch`
+    const reason = new ProtocolViolation({ message })
+    return fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
   const reason = new RowRejected({ table: outcome.table, message: outcome.message })
   fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
@@ -126,6 +173,7 @@ const failAll = Effect.fnUntraced(function* (
         : new StoreUnavailable({ message: error.message })
     fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
   }
+  if (error.kind === "quota") holdForStorage(world, now)
 })
 
 /** Tables changed by a commit. */
@@ -161,38 +209,59 @@ export const refreshDemand = Effect.fnUntraced(function* (world: World, store: S
   let read = false
   while (world.dirtyOwners.size > 0) {
     read = true
-    const keys = [...world.dirtyOwners]
-    const owners = keys
-      .map((key) => world.records.get(key))
-      .filter((record): record is InstanceRecord => record !== undefined && isDemanded(record))
+    const marked = [...world.dirtyOwners]
     const change = noChange()
-    yield* readOwners(world, store, owners, change)
-    for (const owner of owners) reopenDenied(world, owner, yield* Clock.currentTimeMillis)
-    // Only now: had the store failed, the next pass must read them again.
-    for (const key of keys) world.dirtyOwners.delete(key)
-    takeIn(world, change, "revoked", yield* Clock.currentTimeMillis)
+    const whole: Array<InstanceRecord> = []
+    for (const [key, rows] of marked) {
+      const owner = world.records.get(key)
+      if (owner === undefined || !isActual(owner)) continue
+      if (rows === "all") whole.push(owner)
+      else yield* readRows(world, store, owner, [...rows.values()], change)
+    }
+    yield* readOwners(world, store, whole, change)
+    const now = yield* Clock.currentTimeMillis
+    for (const [key] of marked) {
+      const owner = world.records.get(key)
+      if (owner !== undefined && isActual(owner)) reopenDenied(world, owner, now)
+      // Only now: had the store failed, the next pass must read them again.
+      world.dirtyOwners.delete(key)
+    }
+    takeIn(world, change, "revoked", now)
   }
   return read
 })
 
+/** The named rows of one owner. */
+const readRows = Effect.fnUntraced(function* (
+  world: World,
+  store: Store,
+  owner: InstanceRecord,
+  keys: ReadonlyArray<ReadonlyArray<string>>,
+  change: DemandChange,
+) {
+  for (const [link, { columns }] of (world.links.get(owner.node.id) ?? []).entries()) {
+    const rows = yield* store.ownerRowsAt(owner.key, columns, keys)
+    takeRows(world, owner, { link, rows, whole: false }, yield* Clock.currentTimeMillis, change)
+  }
+})
+
+/** All rows of these owners, one question per node and link. */
 const readOwners = Effect.fnUntraced(function* (
   world: World,
   store: Store,
   owners: ReadonlyArray<InstanceRecord>,
   change: DemandChange,
 ) {
-  const byNode = Map.groupBy(owners, (record) => record.node.id)
   const now = yield* Clock.currentTimeMillis
-  for (const [node, records] of byNode)
-    for (const owned of world.owned.get(node) ?? []) {
-      const columns = (world.ownership.get(owned)?.bindings ?? []).map(({ column }) => column)
-      const found = yield* store.ownerValues(
+  for (const [node, records] of Map.groupBy(owners, (record) => record.node.id))
+    for (const [link, { columns }] of (world.links.get(node) ?? []).entries()) {
+      const found = yield* store.ownerRows(
         records.map((record) => record.key),
         columns,
       )
-      const byOwner = new Map(found.map(({ owner, values }) => [owner, values]))
+      const byOwner = new Map(found.map(({ owner, rows }) => [owner, rows]))
       for (const record of records)
-        demandChildren(world, record, owned, byOwner.get(record.key) ?? [], now, change)
+        takeRows(world, record, { link, rows: byOwner.get(record.key) ?? [], whole: true }, now, change)
     }
 })
 

@@ -3,6 +3,7 @@ import type * as Deferred from "effect/Deferred"
 import type { HostSignal } from "../ports/HostSignals.ts"
 import type { SourceSignal } from "../ports/ShapeSource.ts"
 import type { StoreError } from "../ports/LocalStore.ts"
+import type { CompileError } from "../protocol/CompileError.ts"
 import type { PauseReason } from "../protocol/InstanceStatus.ts"
 import type { Lease } from "../protocol/Lease.ts"
 import type { ShapeError } from "../protocol/ShapeError.ts"
@@ -25,6 +26,13 @@ export type Input =
   | { readonly _tag: "Resume"; readonly reason: PauseReason }
   | { readonly _tag: "Retry"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
   | { readonly _tag: "Refetch"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
+  | {
+      readonly _tag: "SetParams"
+      readonly params: Readonly<Record<string, string>>
+      readonly done: Deferred.Deferred<void, CompileError>
+    }
   | { readonly _tag: "Wipe"; readonly done: Deferred.Deferred<void, StoreError> }
+  /** There are new credentials, or somebody asked to try the old ones again. */
+  | { readonly _tag: "Credentials" }
   /** Nothing happened but time. */
   | { readonly _tag: "Wake" }

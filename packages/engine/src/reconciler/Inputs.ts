@@ -1,46 +1,31 @@
 /** Takes one input into the world. Synchronous; random numbers arrive as an argument. */
-import { demandLeased, noChange } from "./Desired.ts"
-import type { Input } from "./Input.ts"
-import { fail, noteAnswer, restart, send, takeIn } from "./Steps.ts"
-import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
 import { Control } from "../protocol/constants.ts"
-import type { PauseReason } from "../protocol/InstanceStatus.ts"
+import { noChange } from "./Desired.ts"
+import type { Input } from "./Input.ts"
+import { demandLeased, touchLeased } from "./Leased.ts"
+import { pause, releaseStorage, resume, takeHost } from "./Pauses.ts"
+import { deniedReasons, haltedFor, noteAnswer, noteFailure, reopen } from "./Recovery.ts"
+import { fail, restart, send, takeIn } from "./Steps.ts"
+import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
 
 /** The record of a run, or null when that run is over. */
 const ofRun = (
   world: World,
   input: { readonly key: string; readonly run: number },
+  now: number,
 ): InstanceRecord | null => {
   const record = world.records.get(input.key)
-  return record !== undefined && record.run === input.run ? record : null
-}
-
-export const pause = (world: World, reason: PauseReason, now: number): void => {
-  const first = world.pauses.acquire(reason)
-  world.journal.add(now, null, "paused", reason)
-  for (const record of world.records.values()) {
-    if (first) send(world, record, { _tag: "Paused" }, now)
-    touch(world, record)
-  }
-}
-
-export const resume = (world: World, reason: PauseReason, now: number): void => {
-  const held = world.pauses.has(reason)
-  const last = world.pauses.release(reason)
-  if (held) world.journal.add(now, null, "resumed", reason)
-  for (const record of world.records.values()) {
-    if (last) {
-      record.fresh = false
-      send(world, record, { _tag: "Resumed" }, now)
-    }
-    touch(world, record)
-  }
+  if (record === undefined || record.run !== input.run) return null
+  record.heardAt = now
+  return record
 }
 
 const retry = (world: World, key: string, now: number): boolean => {
   const record = world.records.get(key)
   if (record === undefined) return false
   world.journal.add(now, key, "asked", "retry")
+  releaseStorage(world, now)
+  if (haltedFor(record) === "Unauthorised") world.reopenCredentials = true
   send(world, record, { _tag: "RetryAsked" }, now)
   return true
 }
@@ -60,50 +45,62 @@ export type Answer = { readonly input: Extract<Input, { readonly known: unknown 
 export const takeInput = (world: World, input: Input, random: number, now: number): Answer | null => {
   switch (input._tag) {
     case "Arrived": {
-      const record = ofRun(world, input)
+      const record = ofRun(world, input, now)
       if (record === null) return null
       record.arrived = input.arrived
       record.bytes += input.arrived.batch.bytes
+      world.bytes += input.arrived.batch.bytes
       noteAnswer(world, now)
       touch(world, record)
       return null
     }
     case "MustRefetch": {
-      const record = ofRun(world, input)
+      const record = ofRun(world, input, now)
       if (record === null) return null
       record.buffer = []
       record.fresh = false
+      touch(world, record)
       noteAnswer(world, now)
       world.journal.add(now, record.key, Control.mustRefetch, "the server voided the handle")
       send(world, record, { _tag: "MustRefetch" }, now)
       return null
     }
     case "Signal": {
-      const record = ofRun(world, input)
+      const record = ofRun(world, input, now)
       if (record === null) return null
-      if (input.signal === "request") record.requests++
-      else record.slot = input.signal === "slot-gained"
+      if (input.signal === "request") {
+        record.requests++
+        world.requests++
+      } else record.slot = input.signal === "slot-gained"
       touch(world, record)
       return null
     }
     case "Ended": {
-      const record = ofRun(world, input)
+      const record = ofRun(world, input, now)
       if (record === null) return null
-      if (input.error.reason._tag === "Network") world.networkFailures++
-      else noteAnswer(world, now)
+      noteFailure(world, input.error, now)
       fail(world, record, input.error, random, now)
       return null
     }
     case "Host":
-      takeHost(world, input.signal.online, now)
+      takeHost(world, input.signal, now)
+      return null
+    case "Credentials":
+      for (const record of world.records.values())
+        if (deniedReasons.has(haltedFor(record) ?? "")) reopen(world, record, now)
       return null
     case "Acquire":
     case "Release": {
       const change = noChange()
-      if (input._tag === "Acquire") world.leases.add(input.lease)
-      else world.leases.delete(input.lease)
-      demandLeased(world, input.lease, now, change)
+      const { lease } = input
+      demandLeased(
+        world,
+        input._tag === "Acquire" ? world.leases.add(lease) : world.leases.delete(lease),
+        now,
+        change,
+      )
       takeIn(world, change, "unleased", now)
+      touchLeased(world, lease, now)
       return null
     }
     case "Pause":
@@ -116,16 +113,9 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       return { input, known: retry(world, input.key, now) }
     case "Refetch":
       return { input, known: refetch(world, input.key, now) }
+    case "SetParams":
     case "Wipe":
     case "Wake":
       return null
   }
-}
-
-const takeHost = (world: World, online: boolean, now: number): void => {
-  if (world.hostOnline === online) return
-  world.hostOnline = online
-  world.statusDirty = true
-  if (online) resume(world, "offline", now)
-  else pause(world, "offline", now)
 }

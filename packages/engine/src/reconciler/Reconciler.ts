@@ -9,26 +9,33 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { GraphData } from "../graph/Graph.ts"
+import { Credentials, type CredentialsShape } from "../ports/Credentials.ts"
+import { Broadcast } from "../ports/Broadcast.ts"
 import { EngineConfig } from "../ports/EngineConfig.ts"
 import { HostSignals } from "../ports/HostSignals.ts"
 import { LocalStore, type StoreError } from "../ports/LocalStore.ts"
 import { ShapeSource } from "../ports/ShapeSource.ts"
+import { CompileError } from "../protocol/CompileError.ts"
 import type { EngineStatus } from "../protocol/InstanceStatus.ts"
 import type { CommitNotice } from "../protocol/Lease.ts"
 import { type Store, collectNoted, commitReady, discardNoted, refreshDemand } from "./Commits.ts"
 import { demandRoots, noChange } from "./Desired.ts"
 import type { Input } from "./Input.ts"
 import { takeInput } from "./Inputs.ts"
+import { changeParams, retire } from "./Params.ts"
 import { restore } from "./Restore.ts"
+import { type ClockReading, clockJump, expireStuck, noteJump, watchDue } from "./ClockWatch.ts"
+import { expirePauses, pauseDue } from "./Pauses.ts"
+import { type Prefer, preferLeased } from "./Preferred.ts"
 import { type Runs, startWanted, stopNoted } from "./Runs.ts"
 import { engineStatus } from "./Status.ts"
-import { admit, expire, nextDue, send, settle, takeIn } from "./Steps.ts"
+import { nextDue } from "./Agenda.ts"
+import { admit, expire, send, takeIn } from "./Steps.ts"
+import { clearWorld } from "./Owners.ts"
 import { makeWorld, type World } from "./World.ts"
 
 /** How long a pass waits before trying a failed store again. */
@@ -45,25 +52,32 @@ export interface Reconciler {
   readonly world: World
   readonly store: Store
   readonly inputs: Queue.Queue<Input>
-  readonly status: SubscriptionRef.SubscriptionRef<EngineStatus>
-  readonly commits: PubSub.PubSub<CommitNotice>
+  /** The status as of now. */
+  readonly status: () => EngineStatus
+  /** Says that the status changed. */
+  readonly published: Broadcast<void>
+  readonly commits: Broadcast<CommitNotice>
 }
 
 interface Loop extends Reconciler {
   readonly runs: Runs
+  readonly credentials: CredentialsShape
+  readonly prefer: Prefer
   publishedAt: number
+  clocks: ClockReading | null
+  /** When the loop meant to wake. */
+  wakeAt: number | null
 }
 
-const publish = Effect.fnUntraced(function* (loop: Loop, now: number) {
-  const { world } = loop
-  world.statusDirty = false
+/** Says that the status changed. What it is now, whoever listens computes: with nobody listening it costs nothing. */
+const publish = (loop: Loop, now: number): Effect.Effect<void> => {
+  loop.world.statusDirty = false
   loop.publishedAt = now
-  const previous = yield* SubscriptionRef.get(loop.status)
-  yield* SubscriptionRef.set(loop.status, engineStatus(world, loop.runs.source.connections(), previous))
-})
+  return Effect.sync(() => loop.published.publish())
+}
 
-const notify = (loop: Loop, tables: ReadonlyArray<string>): Effect.Effect<unknown> =>
-  tables.length === 0 ? Effect.void : PubSub.publish(loop.commits, { tables })
+const notify = (loop: Loop, tables: ReadonlyArray<string>): Effect.Effect<void> =>
+  tables.length === 0 ? Effect.void : Effect.sync(() => loop.commits.publish({ tables }))
 
 /** Stops what was noted and tells the machine, so that a drained instance is gone. */
 const stop = Effect.fnUntraced(function* (loop: Loop) {
@@ -83,34 +97,39 @@ const pass = Effect.fnUntraced(function* (loop: Loop) {
     const committed = yield* commitReady(world, store)
     if (committed !== null) yield* notify(loop, committed)
     const read = yield* refreshDemand(world, store)
+    if (world.retiring.length > 0) takeIn(world, retire(world), "unleased", yield* Clock.currentTimeMillis)
     const now = yield* Clock.currentTimeMillis
+    expirePauses(world, now)
+    expireStuck(world, yield* Random.next, now)
     const gone = expire(world, now)
+    preferLeased(world, loop.prefer)
     yield* stop(loop)
     yield* notify(loop, yield* collectNoted(world, store))
     admit(world, now)
     const started = yield* startWanted(world, loop.runs, now)
     if (committed === null && !read && !gone && started === 0) break
   }
-  settle(world)
 })
 
 const wipe = Effect.fnUntraced(function* (loop: Loop, done: Deferred.Deferred<void, StoreError>) {
   const { world } = loop
   world.closed = true
   yield* FiberMap.clear(loop.runs.fibers)
-  for (const set of [
-    world.records,
-    world.attention,
-    world.stops,
-    world.collects,
-    world.discards,
-    world.dirtyOwners,
-  ])
-    set.clear()
+  clearWorld(world)
   yield* Deferred.completeWith(done, loop.store.wipe)
   const tables = Object.keys(world.graph.tables)
   yield* notify(loop, tables)
   yield* publish(loop, yield* Clock.currentTimeMillis)
+})
+
+const setParams = Effect.fnUntraced(function* (world: World, input: Extract<Input, { _tag: "SetParams" }>) {
+  const now = yield* Clock.currentTimeMillis
+  const change = changeParams(world, input.params, now)
+  if (change instanceof CompileError) yield* Deferred.fail(input.done, change)
+  else {
+    takeIn(world, change, "unleased", now)
+    yield* Deferred.succeed(input.done, undefined)
+  }
 })
 
 const takeInputs = Effect.fnUntraced(function* (loop: Loop, inputs: ReadonlyArray<Input>) {
@@ -118,20 +137,47 @@ const takeInputs = Effect.fnUntraced(function* (loop: Loop, inputs: ReadonlyArra
     if (input._tag === "Wipe") yield* wipe(loop, input.done)
     if (loop.world.closed) {
       if ("known" in input) yield* Deferred.succeed(input.known, false)
+      if (input._tag === "SetParams") yield* Deferred.succeed(input.done, undefined)
       continue
     }
+    if (input._tag === "SetParams") yield* setParams(loop.world, input)
     const random = yield* Random.next
     const answer = takeInput(loop.world, input, random, yield* Clock.currentTimeMillis)
     if (answer !== null) yield* Deferred.succeed(answer.input.known, answer.known)
   }
+  if (loop.world.reopenCredentials) {
+    loop.world.reopenCredentials = false
+    yield* loop.credentials.reopen
+  }
+})
+
+const earliest = (...times: ReadonlyArray<number | null>): number | null =>
+  times.reduce((first, at) => (first === null || (at !== null && at < first) ? at : first), null)
+
+const readClocks = Effect.gen(function* () {
+  return { wall: yield* Clock.currentTimeMillis, monotonic: Number(yield* Clock.monotonicTimeNanos) / 1e6 }
+})
+
+/** The host slept, or its clock was set: open requests are dead and are asked again, as few at a time as ever. */
+const watchClocks = Effect.fnUntraced(function* (loop: Loop) {
+  const { clocks, wakeAt, world } = loop
+  const now = yield* readClocks
+  const jump = clocks === null ? 0 : clockJump(clocks, now, wakeAt, world.config.clockJumpMillis)
+  loop.clocks = now
+  if (jump === 0) return
+  noteJump(world, jump, now.wall)
+  loop.runs.source.distrust?.()
 })
 
 /** Waits for inputs, or until something is due; takes all that are there. */
 const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
+  const { world } = loop
   const now = yield* Clock.currentTimeMillis
-  const due = loop.world.closed ? null : nextDue(loop.world)
-  const publishAt = loop.world.statusDirty ? loop.publishedAt + loop.world.config.statusIntervalMillis : null
-  const at = due === null ? publishAt : publishAt === null ? due : Math.min(due, publishAt)
+  const due = world.closed ? null : earliest(nextDue(world), pauseDue(world))
+  const active = due !== null || (yield* FiberMap.size(loop.runs.fibers)) > 0
+  const publishAt = world.statusDirty ? loop.publishedAt + world.config.statusIntervalMillis : null
+  const at = earliest(due, watchDue(world, active, now), publishAt)
+  loop.wakeAt = at
   const take = Queue.take(loop.inputs)
   if (at === null) {
     const first = yield* take
@@ -143,8 +189,11 @@ const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
 
 const forever = (loop: Loop): Effect.Effect<never> =>
   Effect.gen(function* () {
-    yield* takeInputs(loop, yield* awaitInputs(loop))
-    if (!loop.world.closed) yield* pass(loop)
+    const inputs = yield* awaitInputs(loop)
+    yield* watchClocks(loop)
+    yield* takeInputs(loop, inputs)
+    if (!loop.world.closed)
+      yield* pass(loop).pipe(Effect.withSpan("espalier.reconcile", {}, { captureStackTrace: false }))
     const now = yield* Clock.currentTimeMillis
     if (loop.world.statusDirty && now - loop.publishedAt >= loop.world.config.statusIntervalMillis)
       yield* publish(loop, now)
@@ -169,9 +218,25 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const world = makeWorld(options.graph, options.params, config)
   const inputs = yield* Queue.unbounded<Input>()
   const runs: Runs = { inputs, source, fibers: yield* FiberMap.make<string>() }
-  const status = yield* SubscriptionRef.make(engineStatus(world, source.connections(), null))
-  const commits = yield* PubSub.sliding<CommitNotice>(config.journalCapacity)
-  const loop: Loop = { world, store, inputs, status, commits, runs, publishedAt: 0 }
+  const published = new Broadcast<void>()
+  const status = (): EngineStatus => engineStatus(world, source.connections())
+  const commits = new Broadcast<CommitNotice>()
+  const credentials = yield* Credentials
+  const prefer: Prefer = (key, leased) => source.prefer?.(key, leased)
+  const loop: Loop = {
+    world,
+    store,
+    inputs,
+    status,
+    published,
+    commits,
+    runs,
+    credentials,
+    prefer,
+    publishedAt: 0,
+    clocks: null,
+    wakeAt: null,
+  }
 
   const now = yield* Clock.currentTimeMillis
   restore(world, yield* store.instances, now)
@@ -186,6 +251,10 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     Stream.runForEach((signal) => Queue.offer(inputs, { _tag: "Host", signal })),
     Effect.forkScoped,
   )
+  yield* credentials.changes.pipe(
+    Stream.runForEach(() => Queue.offer(inputs, { _tag: "Credentials" })),
+    Effect.forkScoped,
+  )
   yield* Queue.offer(inputs, { _tag: "Wake" })
   yield* forever(loop).pipe(
     Effect.tapCause((cause) =>
@@ -193,6 +262,6 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     ),
     Effect.forkScoped,
   )
-  const reconciler: Reconciler = { world, store, inputs, status, commits }
+  const reconciler: Reconciler = { world, store, inputs, status, published, commits }
   return reconciler
 })

@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { isActive, resumeFrom } from "../machine/InstanceState.ts"
 import type { ShapeSource, SourceEvent } from "../ports/ShapeSource.ts"
 import { ShapeError, SourceEnded } from "../protocol/ShapeError.ts"
+import { refresh } from "./Agenda.ts"
 import type { Input } from "./Input.ts"
 import { ancestorsFresh, type InstanceRecord, touch, type World } from "./World.ts"
 
@@ -56,7 +57,6 @@ const run = Effect.fnUntraced(function* (runs: Runs, record: InstanceRecord, num
       onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : end(failureOf(key, cause))),
       onSuccess: () => end(ended(key, "the source ended by itself")),
     }),
-    Effect.withSpan("espalier.run", { attributes: { key } }),
   )
 })
 
@@ -82,14 +82,19 @@ export const stopNoted = Effect.fnUntraced(function* (world: World, runs: Runs, 
 
 /** Starts the runs that are wanted and whose ancestors are current, parents first. */
 export const startWanted = Effect.fnUntraced(function* (world: World, runs: Runs, now: number) {
-  const wanted = [...world.attention]
+  refresh(world)
+  const wanted = [...world.agenda.wanting]
     .filter((record) => record.wantsStart && ancestorsFresh(world, record))
-    .toSorted((a, b) => a.depth - b.depth || b.node.priority - a.node.priority)
+    .toSorted(
+      (a, b) =>
+        a.depth - b.depth || Number(b.preferred) - Number(a.preferred) || b.node.priority - a.node.priority,
+    )
   for (const record of wanted) {
     record.wantsStart = false
     record.run = ++world.lastRun
     record.fresh = false
     record.buffer = []
+    record.heardAt = now
     touch(world, record)
     world.journal.add(now, record.key, "start", record.state?._tag ?? "")
     yield* FiberMap.run(runs.fibers, record.key, run(runs, record, record.run))

@@ -2,28 +2,26 @@
  * Status out of records: per instance, per node and for the graph. Pure functions over the world; `Live` is shown only
  * for instances known to be current, so that a resumed instance does not claim what it has not checked (design §7).
  */
-import type { InstanceState } from "../machine/InstanceState.ts"
 import type {
   EngineStatus,
   InstanceStatus,
   NodeStatus,
+  Progress,
   Rollup,
   StateName,
   StatusError,
 } from "../protocol/InstanceStatus.ts"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
-import { leasesOn } from "./Desired.ts"
-import { offlineAfterFailures } from "./Steps.ts"
-import { type InstanceRecord, isDemanded, isFresh, type World } from "./World.ts"
+import { inner, refresh, tallyOf } from "./Agenda.ts"
+import type { Tally } from "./agendaParts.ts"
+import { offlineAfterFailures } from "./Recovery.ts"
+import { type InstanceRecord, isDemanded, isFresh, leasesOn, type World } from "./World.ts"
 
 const stateName = (record: InstanceRecord): StateName => {
   const state = record.state
   if (state === null) return "Draining"
   return state._tag === "Live" && !isFresh(record) ? "Syncing" : state._tag
 }
-
-const inner = (state: InstanceState | null): InstanceState | null =>
-  state?._tag === "Paused" ? state.previous : state
 
 const errorOf = (record: InstanceRecord): StatusError | null => {
   const state = inner(record.state)
@@ -61,7 +59,7 @@ export const instanceStatus = (world: World, record: InstanceRecord): InstanceSt
     lastUpToDateAt: record.held?.lastUpToDateAt ?? null,
     slot: record.slot,
     leases: leasesOn(world, record),
-    demandedBy: [...record.demandedBy],
+    demandedBy: [...record.demandedBy.keys()],
     pauseReasons: world.pauses.reasons,
     desired: isDemanded(record),
   }
@@ -73,63 +71,77 @@ export const instanceStatus = (world: World, record: InstanceRecord): InstanceSt
 export const isOffline = (world: World): boolean =>
   !world.hostOnline || world.pauses.has("offline") || world.networkFailures >= offlineAfterFailures
 
-const blockedReasons: ReadonlySet<string> = new Set(["Unauthorised", "Forbidden"])
-
-/** Worst news first; `live` only when every desired instance is current. */
-const rollup = (world: World, desired: ReadonlyArray<InstanceRecord>): Rollup => {
-  if (!world.ready) return "loading"
-  if (desired.length === 0) return "idle"
-  if (isOffline(world)) return "offline"
-  let blocked = world.pauses.has("auth") || world.pauses.has("storage")
-  let incomplete = false
-  let current = true
-  for (const record of desired) {
-    const state = inner(record.state)
-    if (state?._tag === "Halted") {
-      if (!blockedReasons.has(state.error.reason._tag)) return "error"
-      blocked = true
-    }
-    if (record.held?.complete !== true) incomplete = true
-    if (!isFresh(record)) current = false
-  }
-  if (blocked) return "blocked"
-  if (incomplete) return "loading"
-  return current ? "live" : "stale"
+/** The desired instances of one or several nodes, summed. */
+type Sums = Pick<Tally<InstanceRecord>, "fresh" | "incomplete" | "blocked" | "failed"> & {
+  readonly desired: number
 }
 
-const nodeStatus = (world: World, node: string, records: ReadonlyArray<InstanceRecord>): NodeStatus => {
-  const desired = records.filter(isDemanded)
+/** Worst news first; `live` only when every desired instance is current. */
+const rollup = (world: World, { blocked, desired, failed, fresh, incomplete }: Sums): Rollup => {
+  if (!world.ready) return "loading"
+  if (desired === 0) return "idle"
+  if (isOffline(world)) return "offline"
+  if (failed > 0) return "error"
+  if (blocked > 0 || world.pauses.has("auth") || world.pauses.has("storage")) return "blocked"
+  if (incomplete > 0) return "loading"
+  return fresh === desired ? "live" : "stale"
+}
+
+const nodeStatus = (world: World, node: string): NodeStatus => {
+  const tally = tallyOf(world, node)
+  const [troubled] = tally.troubled
   return {
     node,
     table: world.graph.nodes[node]?.table ?? "",
-    state: rollup(world, desired),
-    instances: desired.length,
-    live: desired.filter(isFresh).length,
-    rows: desired.reduce((sum, record) => sum + (record.held?.rows ?? 0), 0),
-    error: desired.map(errorOf).find((error) => error !== null) ?? null,
+    state: rollup(world, { ...tally, desired: tally.desired.size }),
+    instances: tally.desired.size,
+    complete: tally.desired.size - tally.incomplete,
+    live: tally.fresh,
+    rows: tally.rows,
+    error: troubled === undefined ? null : errorOf(troubled),
   }
 }
 
-/** The whole status. `previous` supplies the generation to count on from. */
-export const engineStatus = (
-  world: World,
-  connections: EngineStatus["connections"],
-  previous: EngineStatus | null,
-): EngineStatus => {
-  const byNode = new Map<string, Array<InstanceRecord>>(Object.keys(world.graph.nodes).map((id) => [id, []]))
-  const instances: Record<string, InstanceStatus> = {}
-  for (const record of world.records.values()) {
-    byNode.get(record.node.id)?.push(record)
-    instances[record.key] = instanceStatus(world, record)
+const graphRollup = (world: World): Rollup => {
+  const sums = { desired: 0, fresh: 0, incomplete: 0, blocked: 0, failed: 0 }
+  for (const tally of world.agenda.tallies.values()) {
+    sums.desired += tally.desired.size
+    sums.fresh += tally.fresh
+    sums.incomplete += tally.incomplete
+    sums.blocked += tally.blocked
+    sums.failed += tally.failed
   }
+  return rollup(world, sums)
+}
+
+/** What is held in all, and what was received for it. */
+const progressOf = (world: World, nodes: ReadonlyArray<NodeStatus>): Progress => {
+  const sum = (of: (node: NodeStatus) => number): number => nodes.reduce((total, node) => total + of(node), 0)
+  return {
+    instances: sum((node) => node.instances),
+    complete: sum((node) => node.complete),
+    live: sum((node) => node.live),
+    rows: sum((node) => node.rows),
+    bytes: world.bytes,
+    requests: world.requests,
+  }
+}
+
+/** The whole status as of now. Costs as much as there are instances, so it is made only when somebody looks. */
+export const engineStatus = (world: World, connections: EngineStatus["connections"]): EngineStatus => {
+  refresh(world)
+  const instances: Record<string, InstanceStatus> = {}
+  for (const record of world.records.values()) instances[record.key] = instanceStatus(world, record)
+  const nodes = Object.keys(world.graph.nodes).map((node) => nodeStatus(world, node))
   return {
     graph: world.graph.name,
-    state: rollup(world, [...world.records.values()].filter(isDemanded)),
-    nodes: Object.fromEntries([...byNode].map(([id, records]) => [id, nodeStatus(world, id, records)])),
+    state: graphRollup(world),
+    nodes: Object.fromEntries(nodes.map((status) => [status.node, status])),
+    progress: progressOf(world, nodes),
     instances,
     connections,
     pauseReasons: world.pauses.reasons,
     ready: world.ready,
-    generation: (previous?.generation ?? 0) + 1,
+    generation: ++world.generation,
   }
 }

@@ -9,7 +9,17 @@ import { transition } from "../machine/transition.ts"
 import type { Forbidden, ShapeError } from "../protocol/ShapeError.ts"
 import { type DemandChange, noChange, withdrawAll } from "./Desired.ts"
 import { backoffMillis, isTerminal } from "./retryPolicy.ts"
-import { ancestorsFresh, type InstanceRecord, isDemanded, isRunning, touch, type World } from "./World.ts"
+import { ownersComplete, refresh, takeDue, takeQueued } from "./Agenda.ts"
+import { markOwner } from "./Owners.ts"
+import {
+  ancestorsFresh,
+  type InstanceRecord,
+  isActual,
+  isDemanded,
+  isRunning,
+  touch,
+  type World,
+} from "./World.ts"
 
 /** Why demand ended: the binding is gone from the owner's rows, or nobody asks any more. */
 export type Cause = "revoked" | "unleased"
@@ -69,8 +79,9 @@ const enter = (world: World, record: InstanceRecord, now: number): void => {
   }
   record.hash = record.instance.hash
   record.desiredSince = now
-  world.journal.add(now, record.key, "desired", [...record.demandedBy].join(", ") || "root of the graph")
-  if ((world.owned.get(record.node.id) ?? []).length > 0) world.dirtyOwners.add(record.key)
+  const demandedBy = [...record.demandedBy.keys()].join(", ")
+  world.journal.add(now, record.key, "desired", demandedBy || "root of the graph")
+  markOwner(world, record, "all")
   if (world.pauses.isPaused) send(world, record, { _tag: "Paused" }, now)
 }
 
@@ -113,8 +124,7 @@ export const takeIn = (world: World, change: DemandChange, cause: Cause, now: nu
   for (const record of change) {
     const { depth, key, node } = record
     if (isDemanded(record)) desired.set(key, { hash: record.instance.hash, priority: node.priority, depth })
-    if (record.state !== null && record.state._tag !== "Draining")
-      actual.set(key, { hash: record.hash, depth })
+    if (isActual(record)) actual.set(key, { hash: record.hash, depth })
   }
   const plan = diff(desired, actual)
   const each = (keys: ReadonlyArray<string>, act: (record: InstanceRecord) => void): void => {
@@ -134,6 +144,7 @@ export const purge = (world: World, record: InstanceRecord, detail: string, now:
   world.journal.add(now, record.key, "collected", detail)
   if (record.held !== null) world.collects.add(record.key)
   record.held = null
+  touch(world, record)
   const change = noChange()
   withdrawAll(world, record, change)
   for (const child of change) if (!isDemanded(child)) forget(world, child, "its owner went", now)
@@ -146,9 +157,9 @@ export const forget = (world: World, record: InstanceRecord, detail: string, now
   record.revokeAt = null
   record.keepUntil = null
   noteStop(world, record)
-  world.attention.delete(record)
+  if (record.preferred) world.dropped.add(record)
   world.records.delete(record.key)
-  world.statusDirty = true
+  touch(world, record)
 }
 
 /** A run failed: back off or halt; a revoking denial takes the rows with it. */
@@ -162,47 +173,26 @@ export const fail = (
   if (!isRunning(record)) return
   const attempt = (record.state?.attempt ?? 0) + 1
   const terminal = isTerminal(error, { desiredForMillis: now - record.desiredSince, attempt })
-  const retryAt = now + backoffMillis(attempt, random, error.retryAfterMillis, world.config)
+  const retryAt =
+    now + backoffMillis(Math.max(attempt, record.refetches), random, error.retryAfterMillis, world.config)
   world.journal.add(now, record.key, "failed", `${error.reason._tag}: ${error.reason.message}`)
-  send(world, record, { _tag: "Failed", error, terminal, retryAt }, now)
-  if (terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked)
-    purge(world, record, "the gateway revoked it", now)
+  const revoked = terminal && error.reason._tag === "Forbidden" && (error.reason as Forbidden).revoked
+  send(world, record, { _tag: "Failed", error, terminal, retryAt, revoked }, now)
+  if (revoked) purge(world, record, "the gateway revoked it", now)
 }
 
-/** This many network failures in a row, with no answer between, mean that the server cannot be reached. */
-export const offlineAfterFailures = 2
+/** A wait is over when its time has come, or when the clock was set back to before it began. */
+const isDue = (record: InstanceRecord, retryAt: number, now: number): boolean =>
+  retryAt <= now || now < record.since
 
-/** An owner's rows changed: what was denied below it may be allowed now (a membership revoked and granted again). */
-export const reopenDenied = (world: World, owner: InstanceRecord, now: number): void => {
-  for (const { keys } of owner.demands.values())
-    for (const key of keys) {
-      const record = world.records.get(key)
-      const state = record?.state
-      if (record === undefined || state?._tag !== "Halted" || state.error.reason._tag !== "Forbidden")
-        continue
-      record.desiredSince = now
-      send(world, record, { _tag: "RetryAsked" }, now)
-    }
-}
-
-/** Any answer of the server proves that it can be reached: what waits for the network need not wait longer. */
-export const noteAnswer = (world: World, now: number): void => {
-  const wasOffline = world.networkFailures >= offlineAfterFailures
-  world.networkFailures = 0
-  if (!wasOffline) return
-  world.statusDirty = true
-  world.journal.add(now, null, "reachable", "the server answers again")
-  for (const record of world.records.values())
-    if (record.state?._tag === "Backoff" && record.state.error.reason._tag === "Network")
-      send(world, record, { _tag: "RetryAsked" }, now)
-}
-
-/** Everything whose time has come, among the records that need attention. Returns whether rows were given up. */
+/** Everything whose time has come. Returns whether rows were given up. */
 export const expire = (world: World, now: number): boolean => {
   const before = world.records.size
-  for (const record of [...world.attention]) {
+  for (const record of takeDue(world, now)) {
+    if (world.records.get(record.key) !== record) continue
+    touch(world, record)
     const state = record.state
-    if (state?._tag === "Backoff" && state.retryAt <= now && ancestorsFresh(world, record))
+    if (state?._tag === "Backoff" && isDue(record, state.retryAt, now) && ancestorsFresh(world, record))
       send(world, record, { _tag: "RetryDue" }, now)
     if (isDemanded(record)) continue
     if (record.revokeAt !== null && record.revokeAt <= now && ownersComplete(world, record))
@@ -213,66 +203,22 @@ export const expire = (world: World, now: number): boolean => {
   return world.records.size < before
 }
 
-/** While an owner has never been complete, a missing binding may only be missing yet. */
-const ownersComplete = (world: World, record: InstanceRecord): boolean => {
-  const owner = world.ownership.get(record.node.id)?.owner ?? null
-  for (const candidate of world.records.values())
-    if (candidate.node.id === owner && isDemanded(candidate) && candidate.held?.complete !== true)
-      return false
-  return true
-}
-
-/** Admits waiting instances: ancestors current, parents and priority first, few first snapshots at once. */
+/** Admits waiting instances: ancestors current, leased first, then priority and parents; few first snapshots at once. */
 export const admit = (world: World, now: number): void => {
   if (world.pauses.isPaused) return
-  let snapshots = 0
-  const waiting: Array<InstanceRecord> = []
-  for (const record of world.attention) {
-    const tag = record.state?._tag
-    if (tag === "Initial" || tag === "Refetching") snapshots++
-    if (tag === "Pending" && ancestorsFresh(world, record)) waiting.push(record)
-  }
-  waiting.sort(
-    (a, b) =>
-      b.node.priority - a.node.priority ||
-      a.depth - b.depth ||
-      a.desiredSince - b.desiredSince ||
-      (a.key < b.key ? -1 : 1),
+  refresh(world)
+  const { agenda, config } = world
+  for (
+    let next = takeQueued(world, agenda.resuming);
+    next !== null;
+    next = takeQueued(world, agenda.resuming)
   )
-  for (const record of waiting) {
-    const first = record.state?._tag === "Pending" && record.state.checkpoint === null
-    if (first && snapshots >= world.config.maxConcurrentSnapshots) continue
-    if (first) snapshots++
-    send(world, record, { _tag: "Admitted" }, now)
-  }
-}
-
-/** When something is due next (epoch milliseconds), or null. */
-export const nextDue = (world: World): number | null => {
-  let due: number | null = null
-  const consider = (at: number | null): void => {
-    if (at !== null && (due === null || at < due)) due = at
-  }
-  for (const record of world.attention) {
-    if (record.state?._tag === "Backoff" && ancestorsFresh(world, record)) consider(record.state.retryAt)
-    if (!isDemanded(record)) {
-      consider(record.revokeAt !== null && ownersComplete(world, record) ? record.revokeAt : null)
-      consider(record.keepUntil)
-    }
-  }
-  return due
-}
-
-/** Drops settled records from the attention list. */
-export const settle = (world: World): void => {
-  for (const record of world.attention) {
-    const quiet =
-      record.arrived === null && !record.wantsStart && record.revokeAt === null && record.keepUntil === null
-    const tag = record.state?._tag
-    if (
-      quiet &&
-      (tag === "Live" || tag === "Halted" || tag === "Syncing" || tag === "Paused" || tag === undefined)
-    )
-      world.attention.delete(record)
+    send(world, next, { _tag: "Admitted" }, now)
+  refresh(world)
+  while (agenda.snapshots.size < config.maxConcurrentSnapshots) {
+    const next = takeQueued(world, agenda.first)
+    if (next === null) return
+    send(world, next, { _tag: "Admitted" }, now)
+    refresh(world)
   }
 }

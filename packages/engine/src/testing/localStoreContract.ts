@@ -5,12 +5,15 @@
  */
 import type * as Effect from "effect/Effect"
 import { type LocalStoreHarness, storeKit } from "./localStoreKit.ts"
+import { apartCases } from "./storeCases/apart.ts"
 import { durabilityCases } from "./storeCases/durability.ts"
+import { malformedCases } from "./storeCases/malformed.ts"
 import { orderCases } from "./storeCases/order.ts"
 import { provenanceCases } from "./storeCases/provenance.ts"
 import { refetchCases } from "./storeCases/refetch.ts"
 import { rowCases } from "./storeCases/rows.ts"
 import { tagCases } from "./storeCases/tags.ts"
+import { valueCases } from "./storeCases/values.ts"
 
 /** One promise. */
 export interface LocalStoreCase {
@@ -22,8 +25,11 @@ export interface LocalStoreCase {
 /** Every promise of a local store. */
 export const localStoreContract: ReadonlyArray<LocalStoreCase> = [
   ...rowCases,
+  ...valueCases,
+  ...malformedCases,
   ...durabilityCases,
   ...provenanceCases,
+  ...apartCases,
   ...tagCases,
   ...refetchCases,
   ...orderCases,

@@ -53,20 +53,59 @@ export const contractGraph = Graph.make({
       columns: { at: "timestamptz", amount: "numeric", note: "text?" },
       primaryKey: ["at", "amount"],
     },
+    things: {
+      columns: {
+        id: "int4",
+        small: "int2?",
+        large: "int8?",
+        real: "float4?",
+        double: "float8?",
+        amount: "numeric?",
+        word: "text?",
+        short: "varchar?",
+        bytes: "bytea?",
+        day: "date?",
+        clock: "time?",
+        local: "timestamp?",
+        at: "timestamptz?",
+        span: "interval?",
+        uid: "uuid?",
+        flag: "bool?",
+        doc: "json?",
+        docb: "jsonb?",
+        words: "text[]?",
+        numbers: "int4[]?",
+        amounts: "numeric[]?",
+        flags: "bool[]?",
+        days: "date[]?",
+      },
+      primaryKey: ["id"],
+    },
     [awkwardTable]: {
       from: "odd",
       columns: { [awkwardColumn]: "text", instance: "text", tags: "text?", t: "text?", excluded: "text?" },
       primaryKey: [awkwardColumn, "instance"],
     },
   },
-  nodes: { items: { table: "items", key: "items" }, pairs: { table: "pairs", key: "pairs" } },
+  nodes: {
+    items: { table: "items", key: "items" },
+    pairs: { table: "pairs", key: "pairs" },
+    things: { table: "things", key: "things" },
+  },
 })
 
 /** An instance of a contract table. */
 export const storeInstance = (
   key: string,
-  options: { readonly table?: string; readonly tagged?: boolean; readonly hash?: string } = {},
+  options: {
+    readonly table?: string
+    readonly tagged?: boolean
+    readonly hash?: string
+    /** Column and constant of a condition that all of its rows meet. */
+    readonly slice?: readonly [column: string, value: string]
+  } = {},
 ): Instance => {
+  const [column, value] = options.slice ?? []
   const table = options.table ?? "items"
   return {
     key,
@@ -74,7 +113,14 @@ export const storeInstance = (
     table,
     bindings: { owner: key },
     clientParams: {},
-    definition: { table, params: {}, columns: [], replica: "default", log: "full" },
+    definition: {
+      table,
+      ...(column === undefined ? {} : { where: `"${column}" = $1` }),
+      params: value === undefined ? {} : { "1": value },
+      columns: [],
+      replica: "default",
+      log: "full",
+    },
     hash: options.hash ?? `hash-${key}`,
     tagged: options.tagged ?? false,
     priority: 0,

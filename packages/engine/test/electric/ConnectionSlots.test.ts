@@ -20,7 +20,7 @@ const quietPoll = (slot: Slot) =>
 const pollForever = (slots: ConnectionSlots["Service"], onPoll: () => void, priority = 0) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const lane = yield* slots.lane({ priority, onSlot: () => undefined })
+      const lane = yield* slots.lane({ key: "a", priority, onSlot: () => undefined })
       const poll = slots.withSlot(lane, true, (slot) =>
         Effect.suspend(() => {
           onPoll()
@@ -66,7 +66,7 @@ describe("ConnectionSlots", () => {
   it.effect("never cuts a poll whose answer has begun", () =>
     Effect.gen(function* () {
       const slots = yield* ConnectionSlots
-      const lane = yield* slots.lane({ priority: 0, onSlot: () => undefined })
+      const lane = yield* slots.lane({ key: "a", priority: 0, onSlot: () => undefined })
       let cut = false
       const answered = yield* Effect.forkChild(
         slots.withSlot(lane, true, (slot) => {
@@ -92,7 +92,7 @@ describe("ConnectionSlots", () => {
     Effect.gen(function* () {
       const slots = yield* ConnectionSlots
       const heard: Array<boolean> = []
-      const lane = yield* slots.lane({ priority: 0, onSlot: (held) => heard.push(held) })
+      const lane = yield* slots.lane({ key: "a", priority: 0, onSlot: (held) => heard.push(held) })
       const first = yield* Effect.forkChild(slots.withSlot(lane, false, () => Effect.never))
       const second = yield* Effect.forkChild(slots.withSlot(lane, false, () => Effect.never))
       yield* settle

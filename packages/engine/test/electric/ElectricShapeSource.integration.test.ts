@@ -4,6 +4,7 @@ import { Context, Effect, Fiber, Layer, Stream, type Scope } from "effect"
 import * as ElectricShapeSource from "../../src/adapters/electric/ElectricShapeSource.ts"
 import { ClientStream } from "../../src/adapters/electric/ClientStream.ts"
 import type { ElectricOptions } from "../../src/adapters/electric/ElectricShapeSource.ts"
+import { Credentials, makeCredentials } from "../../src/ports/Credentials.ts"
 import { defaultEngineConfig, EngineConfig, type EngineConfigShape } from "../../src/ports/EngineConfig.ts"
 import { ShapeSource, type Batch, type SourceEvent } from "../../src/ports/ShapeSource.ts"
 import type { Checkpoint } from "../../src/protocol/Checkpoint.ts"
@@ -457,8 +458,70 @@ describe("ElectricShapeSource failing", () => {
   )
 })
 
+describe("ElectricShapeSource with credentials", () => {
+  live("refreshes once when twelve instances meet a 401, and none of them notices (I16)", () =>
+    Effect.gen(function* () {
+      let refreshes = 0
+      const credentials = yield* makeCredentials({
+        initial: { headers: { authorization: "old" } },
+        refresh: Effect.suspend(() => {
+          refreshes += 1
+          return Effect.delay(Effect.succeed({ headers: { authorization: "new" } }), 50)
+        }),
+      })
+      const here = yield* world({}, { maxConnections: 4, liveSliceMillis: 60 }).pipe(
+        Effect.provideService(Credentials, credentials),
+      )
+      const keys = Array.from({ length: 12 }, (_, index) => `k${index}`)
+      for (const key of keys) {
+        here.electric.serve(key, key, [rows(key), end(key)])
+        here.electric.guard = ({ headers }) => headers.authorization === "new"
+      }
+      const runs = yield* Effect.forEach(keys, (key) => follow(here, key))
+      yield* eventually(
+        () => runs.every((run) => run.seen.some((event) => isBatch(event) && event.upToDate)),
+        "all are up to date",
+      )
+      assert.strictEqual(refreshes, 1)
+      assert.isAtMost(here.electric.maxOpen, 4)
+      const refused = here.electric.seen.filter(({ headers }) => headers.authorization === "old")
+      assert.isAtMost(refused.length, 4, "while the refresh runs, nobody asks with the old ones")
+      yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
+    }),
+  )
+
+  live("asks nothing more once the refresh was refused (I16)", () =>
+    Effect.gen(function* () {
+      const credentials = yield* makeCredentials({ initial: {}, refresh: () => Promise.resolve(null) })
+      const here = yield* world().pipe(Effect.provideService(Credentials, credentials))
+      here.electric.serve("a", "h1", log())
+      here.electric.fault("a", { status: 401 })
+      assert.strictEqual((yield* failureOf(here)).error.reason._tag, "Unauthorised")
+      for (let turn = 0; turn < 5; turn += 1)
+        assert.strictEqual((yield* failureOf(here)).error.reason._tag, "Unauthorised")
+      assert.strictEqual(here.electric.seen.length, 1)
+    }),
+  )
+})
+
 describe("ElectricShapeSource on few connections", () => {
-  live("rotates 12 live instances on 3 connections, never a fourth, and every change arrives", () =>
+  live("never opens a fifth request while 10 instances refetch at once (I15)", () =>
+    Effect.gen(function* () {
+      const here = yield* world({}, { maxConnections: 4, liveSliceMillis: 60 })
+      const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+      for (const key of keys) here.electric.serve(key, key, [rows(key), end(key)])
+      const runs = yield* Effect.forEach(keys, (key) => follow(here, key))
+      const upToDate = (times: number): boolean =>
+        runs.every((run) => run.seen.filter((event) => isBatch(event) && event.upToDate).length >= times)
+      yield* eventually(() => upToDate(1), "all are live")
+      for (const key of keys) here.electric.serve(key, `${key}-2`, [rows(`${key}-2`), end(`${key}-2`)])
+      yield* eventually(() => upToDate(2), "all have refetched")
+      assert.isAtMost(here.electric.maxOpen, 4)
+      yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
+    }),
+  )
+
+  live("rotates 12 live instances on 3 connections, never a fourth, and every change arrives (I15)", () =>
     Effect.gen(function* () {
       const here = yield* world({}, { maxConnections: 3, liveSliceMillis: 60 })
       const keys = Array.from({ length: 12 }, (_, index) => `k${index}`)

@@ -10,6 +10,7 @@ import {
   stepSlots,
   type SlotEvent,
   type SlotState,
+  type Turns,
 } from "../../src/adapters/electric/slots.ts"
 
 const step = Schema.Struct({
@@ -20,7 +21,11 @@ const step = Schema.Struct({
     "leave-waiting",
     "answered",
     "slice-over",
-    "forget",
+    "prefer",
+    "unprefer",
+    "allow",
+    "allow-all",
+    "distrust",
   ]),
   pick: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })),
 })
@@ -42,33 +47,49 @@ const toEvent = (state: SlotState, { kind, pick }: typeof step.Type): SlotEvent 
       return open === undefined ? null : { _tag: "Answered", id: open.id }
     case "slice-over":
       return open === undefined ? null : { _tag: "SliceOver", id: open.id }
-    case "forget":
-      return { _tag: "Forget", lane: pick % lanes }
+    case "prefer":
+    case "unprefer":
+      return { _tag: "Prefer", lane: pick % lanes, leased: kind === "prefer" }
+    case "allow":
+      return { _tag: "Allow", grants: pick % 3 }
+    case "allow-all":
+      return { _tag: "Allow", grants: Infinity }
+    case "distrust":
+      return { _tag: "Distrust" }
   }
 }
 
 /** Polls that are cut leave and join again, as the adapter does; returns ids granted, in order. */
-const runSlices = (count: number, slots: number, slices: number, priorityOf: (lane: number) => number) => {
+const runSlices = (
+  count: number,
+  slots: number,
+  slices: number,
+  priorityOf: (lane: number) => number,
+  leasedBelow = 0,
+) => {
   let state = makeSlots(slots)
   const laneOf = new Map<number, number>()
+  const turns = new Map<number, Turns>()
   const served: Array<ReadonlyArray<number>> = []
   const apply = (event: SlotEvent): void => {
     const id = state.nextId
     if (event._tag === "Join") laneOf.set(id, event.lane)
-    const next = stepSlots(state, event)
+    const before = event._tag === "Join" ? turns.get(event.lane) : undefined
+    const next = stepSlots(state, before === undefined ? event : ({ ...event, taken: before } as SlotEvent))
+    if (event._tag === "Join" && next.taken !== undefined) turns.set(event.lane, next.taken)
     state = next.state
     for (const action of next.actions) if (action._tag === "Cut") cuts.push(action.id)
   }
   const cuts: Array<number> = []
   for (let lane = 0; lane < count; lane += 1)
-    apply({ _tag: "Join", lane, live: true, priority: priorityOf(lane) })
+    apply({ _tag: "Join", lane, live: true, leased: lane < leasedBelow, priority: priorityOf(lane) })
   for (let slice = 0; slice < slices; slice += 1) {
     served.push(state.open.map((ticket) => laneOf.get(ticket.id) ?? -1))
     for (const ticket of state.open) apply({ _tag: "SliceOver", id: ticket.id })
     for (const id of cuts.splice(0)) {
       apply({ _tag: "Leave", id })
       const lane = laneOf.get(id) ?? -1
-      apply({ _tag: "Join", lane, live: true, priority: priorityOf(lane) })
+      apply({ _tag: "Join", lane, live: true, leased: lane < leasedBelow, priority: priorityOf(lane) })
     }
   }
   return served
@@ -105,8 +126,14 @@ describe("slots", () => {
           const { actions, state: after } = stepSlots(state, event)
           state = after
           assert.isAtMost(state.open.length, limit)
-          assert.isTrue(state.waiting.length === 0 || state.open.length === limit)
-          assert.isAtMost(actions.filter(({ _tag }) => _tag === "Cut").length, state.waiting.length)
+          assert.isTrue(
+            state.waiting.length === 0 || state.open.length === limit || state.allowed <= 0,
+            "nobody waits while a slot is free and a grant is allowed",
+          )
+          if (event._tag === "Allow")
+            assert.isAtMost(actions.filter(({ _tag }) => _tag === "Grant").length, event.grants)
+          if (event._tag !== "Distrust")
+            assert.isAtMost(actions.filter(({ _tag }) => _tag === "Cut").length, state.waiting.length)
           const held = [...state.open, ...state.waiting].map((ticket) => ticket.id).toSorted((a, b) => a - b)
           assert.deepStrictEqual(
             held,
@@ -115,14 +142,15 @@ describe("slots", () => {
           for (const action of actions) {
             const ticket = state.open.find(({ id }) => id === action.id)
             assert.isDefined(ticket)
-            if (action._tag === "Cut")
-              assert.isTrue(ticket?.live === true && ticket.sliceOver && !ticket.answered)
+            if (action._tag === "Cut") {
+              assert.isFalse(ticket?.answered)
+              if (event._tag !== "Distrust") assert.isTrue(ticket?.live === true && ticket.sliceOver)
+            }
           }
         }
         for (const ticket of [...state.waiting, ...state.open])
           state = stepSlots(state, { _tag: "Leave", id: ticket.id }).state
-        for (let lane = 0; lane < lanes; lane += 1) state = stepSlots(state, { _tag: "Forget", lane }).state
-        assert.deepStrictEqual([state.open.length, state.waiting.length, state.taken.size], [0, 0, 0])
+        assert.deepStrictEqual([state.open.length, state.waiting.length], [0, 0])
       }),
   )
 
@@ -149,6 +177,40 @@ describe("slots", () => {
         assert.isAtMost(longestWait(served, count), 2 * Math.ceil(count / limit))
       }),
   )
+
+  it.effect.prop(
+    "serves each class of polls within its stated bound, however many the other class has",
+    {
+      leased: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 })),
+      background: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 60 })),
+      limit: max,
+    },
+    ({ background, leased, limit }) =>
+      Effect.sync(() => {
+        const served = runSlices(leased + background, limit, 160, () => 0, leased)
+        const of = (from: number, count: number): number =>
+          longestWait(
+            served.map((open) => open.map((lane) => lane - from)),
+            count,
+          )
+        assert.isAtMost(of(0, leased), Math.ceil((2 * leased) / limit) + 1)
+        assert.isAtMost(of(leased, background), Math.ceil((2 * background) / limit) + 1)
+      }),
+  )
+
+  it("leaves leased polls on their connections while they need no more than half", () => {
+    const served = runSlices(40, 4, 60, () => 0, 2)
+    for (const open of served.slice(20)) assert.includeMembers([...open], [0, 1])
+  })
+
+  it("serves a lane that becomes leased in the order of its new class", () => {
+    let state = makeSlots(1)
+    for (let lane = 0; lane < 30; lane += 1)
+      state = stepSlots(state, { _tag: "Join", lane, live: true, priority: 0 }).state
+    state = stepSlots(state, { _tag: "Prefer", lane: 29, leased: true }).state
+    state = stepSlots(state, { _tag: "Leave", id: state.open[0]!.id }).state
+    assert.strictEqual(state.open[0]?.lane, 29)
+  })
 
   it("polls each of 20 lanes on 4 slots within 5 slices", () => {
     assert.strictEqual(

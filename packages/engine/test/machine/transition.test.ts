@@ -32,6 +32,11 @@ const states = {
     returnTo: { _tag: "Refetching", attempt: 1 },
   },
   Paused: { _tag: "Paused", attempt: 0, previous: { _tag: "Live", attempt: 0, checkpoint } },
+  "Paused(halted)": {
+    _tag: "Paused",
+    attempt: 1,
+    previous: { _tag: "Halted", attempt: 1, error: forbidden, returnTo: { _tag: "Refetching", attempt: 1 } },
+  },
   Draining: { _tag: "Draining", attempt: 1 },
 } as const satisfies Record<string, InstanceState>
 
@@ -42,6 +47,7 @@ const events = {
   MustRefetch: { _tag: "MustRefetch" },
   "Failed(transient)": { _tag: "Failed", error: network, terminal: false, retryAt: 700 },
   "Failed(terminal)": { _tag: "Failed", error: forbidden, terminal: true, retryAt: 700 },
+  "Failed(revoked)": { _tag: "Failed", error: forbidden, terminal: true, retryAt: 700, revoked: true },
   RetryDue: { _tag: "RetryDue" },
   RetryAsked: { _tag: "RetryAsked" },
   SpecChanged: { _tag: "SpecChanged", held: true },
@@ -84,6 +90,7 @@ const table: Record<StateName, Record<EventName, Cell>> = {
     MustRefetch: "Refetching [DiscardStage]",
     "Failed(transient)": "Backoff [Stop DiscardStage]",
     "Failed(terminal)": "Halted [Stop DiscardStage]",
+    "Failed(revoked)": "Halted [Stop DiscardStage]",
   }),
   Backoff: row({
     RetryDue: "Syncing [Start]",
@@ -99,6 +106,12 @@ const table: Record<StateName, Record<EventName, Cell>> = {
     Undesired: "gone []",
   }),
   Paused: row({ SpecChanged: "Paused []", Resumed: "Live [Start]", Undesired: "gone []" }),
+  "Paused(halted)": row({
+    RetryAsked: "Paused []",
+    SpecChanged: "Paused []",
+    Resumed: "Halted []",
+    Undesired: "gone []",
+  }),
   Draining: row({ Drained: "gone []", Desired: "Pending []" }),
 }
 
@@ -114,6 +127,7 @@ function active(cells: Partial<Record<EventName, Cell>>): Record<EventName, Cell
   return row({
     "Failed(transient)": "Backoff [Stop]",
     "Failed(terminal)": "Halted [Stop]",
+    "Failed(revoked)": "Halted [Stop]",
     SpecChanged: "Pending [Stop]",
     Paused: "Paused [Stop]",
     Undesired: "Draining [Stop]",
@@ -156,6 +170,23 @@ describe("transition", () => {
       expect(state.attempt).toBe(attempt)
     }
     expect(transition(state, events.UpToDate).state).toMatchObject({ _tag: "Live", attempt: 0 })
+  })
+
+  it("starts what was revoked from the beginning, since its rows are gone", () => {
+    for (const name of ["Initial", "Syncing", "Live", "Refetching"] as const) {
+      const halted = transition(states[name], events["Failed(revoked)"]).state!
+      expect(transition(halted, events.RetryAsked).state).toMatchObject({
+        _tag: "Pending",
+        checkpoint: null,
+        refetch: false,
+      })
+    }
+  })
+
+  it("takes a retry during a pause to the state inside", () => {
+    const paused = transition(states["Paused(halted)"], events.RetryAsked).state!
+    expect(transition(paused, events.Resumed).state).toMatchObject({ _tag: "Pending", refetch: true })
+    expect(transition(states.Paused, events.RetryAsked).state).toBe(states.Paused)
   })
 
   it("resumes a failed Live from its checkpoint and claims no longer to be live (I4)", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Forbidden, Network, ShapeError } from "@espalier/engine/protocol"
+import { clockJump } from "../../src/reconciler/ClockWatch.ts"
 import { Journal } from "../../src/reconciler/Journal.ts"
 import { PauseLock } from "../../src/reconciler/PauseLock.ts"
 import { backoffMillis, isTerminal, minBackoffMillis } from "../../src/reconciler/retryPolicy.ts"
@@ -53,6 +54,25 @@ describe("PauseLock", () => {
     expect(lock.release("hidden")).toBe(false)
     expect(lock.release("manual")).toBe(true)
     expect(lock.isPaused).toBe(false)
+  })
+})
+
+describe("clockJump", () => {
+  const before = { wall: 1_000, monotonic: 50 }
+  const later = (wall: number, monotonic: number) => ({ wall: 1_000 + wall, monotonic: 50 + monotonic })
+  it("is nothing while both clocks go on together, however long the loop was busy", () => {
+    expect(clockJump(before, later(10_000, 10_000), null, 15_000)).toBe(0)
+    expect(clockJump(before, later(900_000, 900_000), null, 15_000)).toBe(0)
+  })
+
+  it("is how far the wall clock went alone, either way", () => {
+    expect(clockJump(before, later(3_600_000, 0), null, 15_000)).toBe(3_600_000)
+    expect(clockJump(before, later(-3_600_000, 5_000), null, 15_000)).toBe(-3_605_000)
+  })
+
+  it("is how late the loop woke where the other clock runs on during sleep", () => {
+    expect(clockJump(before, later(3_600_000, 3_600_000), 2_000, 15_000)).toBe(3_599_000)
+    expect(clockJump(before, later(3_600_000, 3_600_000), 3_590_000, 15_000)).toBe(0)
   })
 })
 

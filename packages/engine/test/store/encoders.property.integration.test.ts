@@ -2,7 +2,7 @@
  * Every scalar type's values reach Postgres as they would by text: the same random values through the binary encoders (arrays and COPY)
  * and through plain text parameters give identical tables. `ENGINE_SEED` and `ENGINE_RUNS` choose the seeds.
  */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
@@ -11,7 +11,7 @@ import type { ColumnInput } from "../../src/graph/index.ts"
 import { shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"
 import { type Seeded, seeded } from "../support/seeded.ts"
-import { rowsOf } from "./pgliteHarness.ts"
+import { openPglite, packShare, rowsOf } from "./pgliteHarness.ts"
 
 const first = Number(process.env["ENGINE_SEED"] ?? 1)
 const runs = Math.ceil(Number(process.env["ENGINE_RUNS"] ?? 400) / 40)
@@ -152,8 +152,8 @@ describe("binary encoders", () => {
   let binary: PGlite
   let text: PGlite
   beforeAll(async () => {
-    binary = await PGlite.create()
-    text = await PGlite.create()
+    binary = await openPglite()
+    text = await openPglite()
   })
   afterAll(() => Promise.all([binary.close(), text.close()]))
 
@@ -208,27 +208,34 @@ describe("binary encoders", () => {
     120_000,
   )
 
-  for (const type of types) {
-    it.live(`copy a snapshot of ${type} as text writes it, extreme values included`, () =>
-      Effect.gen(function* () {
-        const random = seeded(first)
-        const table = `only_${type}`
-        const both = yield* stores
-        for (const extreme of [false, true]) {
-          const instance = storeInstance(`${table}-${extreme}`, { table })
-          const messages = Array.from({ length: 60 }, (_, index) =>
-            insert(table, { id: String(index + (extreme ? 100 : 0)), c: valueOf(random, type, extreme) }),
-          )
-          for (const store of both) {
-            const { outcomes } = yield* store.commit([shareOf(instance, [...messages, snapshotEnd()])])
-            assert.deepStrictEqual(
-              outcomes.map(({ _tag }) => _tag),
-              ["Committed"],
+  for (const [type, packed] of types.flatMap((type) => [[type, false] as const, [type, true] as const])) {
+    it.live(
+      `copy a ${packed ? "packed " : ""}snapshot of ${type} as text writes it, extreme values included`,
+      () =>
+        Effect.gen(function* () {
+          const random = seeded(first)
+          const table = `only_${type}`
+          const both = yield* stores
+          for (const extreme of [false, true]) {
+            // The only instance of its table, so that its rows need no entries.
+            for (const store of both) yield* store.collect([`${table}-${!extreme}`])
+            const instance = storeInstance(`${table}-${extreme}`, { table })
+            const messages = Array.from({ length: 60 }, (_, index) =>
+              insert(table, { id: String(index + (extreme ? 100 : 0)), c: valueOf(random, type, extreme) }),
             )
+            for (const store of both) {
+              const share = shareOf(instance, [...messages, snapshotEnd()])
+              const { outcomes } = yield* store.commit([
+                packed && store === both[0] ? packShare(share) : share,
+              ])
+              assert.deepStrictEqual(
+                outcomes.map(({ _tag }) => _tag),
+                ["Committed"],
+              )
+            }
+            assert.deepStrictEqual(yield* rowsOf(binary, table, graph), yield* rowsOf(text, table, graph))
           }
-        }
-        assert.deepStrictEqual(yield* rowsOf(binary, table, graph), yield* rowsOf(text, table, graph))
-      }),
+        }),
     )
   }
 })

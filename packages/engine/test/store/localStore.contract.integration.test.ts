@@ -1,23 +1,26 @@
 /** The PGlite store keeps every promise of a local store, on one database in memory. */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { localStoreContract } from "../../src/testing/localStoreContract.ts"
-import { harnessOn } from "./pgliteHarness.ts"
+import { contractGraph } from "../../src/testing/localStoreKit.ts"
+import { harnessOn, openPglite } from "./pgliteHarness.ts"
 
-describe("PgliteLocalStore", () => {
-  let pglite: PGlite
-  beforeAll(async () => {
-    pglite = await PGlite.create()
+for (const packed of [false, true]) {
+  describe(`PgliteLocalStore given ${packed ? "packed rows" : "messages"}`, () => {
+    let pglite: PGlite
+    beforeAll(async () => {
+      pglite = await openPglite()
+    })
+    afterAll(() => pglite.close())
+
+    for (const { name, run } of localStoreContract) {
+      it.live(name, () =>
+        Effect.flatMap(
+          Effect.suspend(() => harnessOn(pglite, contractGraph, { packed })),
+          run,
+        ),
+      )
+    }
   })
-  afterAll(() => pglite.close())
-
-  for (const { name, run } of localStoreContract) {
-    it.live(name, () =>
-      Effect.flatMap(
-        Effect.suspend(() => harnessOn(pglite)),
-        run,
-      ),
-    )
-  }
-})
+}

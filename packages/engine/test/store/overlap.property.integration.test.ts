@@ -1,27 +1,18 @@
 /** The same random interleavings on PGlite; fewer, because each step is real SQL. `ENGINE_SEED`, `ENGINE_RUNS` as there. */
-import { PGlite } from "@electric-sql/pglite"
-import { afterAll, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { harnessOn } from "./pgliteHarness.ts"
-import { overlapGraph, overlapRun } from "./overlapRun.ts"
+import { randomRuns } from "./randomRuns.ts"
 
-const first = Number(process.env["ENGINE_SEED"] ?? 1)
-const runs = Math.ceil(Number(process.env["ENGINE_RUNS"] ?? 400) / 40)
+const seed = Number(process.env["ENGINE_SEED"] ?? 1)
+const operations = Math.ceil(2 * Number(process.env["ENGINE_RUNS"] ?? 400))
 
 describe("PgliteLocalStore", () => {
-  let pglite: PGlite
-  beforeAll(async () => {
-    pglite = await PGlite.create()
-  })
-  afterAll(() => pglite.close())
-
   it.live(
-    `agrees with a naive reader per instance in ${runs} random runs`,
+    `agrees with a naive reader per instance over ${operations} random operations`,
     () =>
       Effect.gen(function* () {
-        for (let seed = first; seed < first + runs; seed++) {
-          yield* overlapRun(yield* harnessOn(pglite, overlapGraph), seed)
-        }
+        const report = yield* randomRuns({ store: "pglite", operations, seed })
+        assert.isAtLeast(report.operations, operations)
       }),
     120_000,
   )

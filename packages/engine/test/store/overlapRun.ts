@@ -1,200 +1,168 @@
 /**
- * One random run of a local store against the miniature server, with a naive reader per instance as the oracle: provenance is
- * exactly what the readers hold, every local row is a version that really was, none is older than a holder knows, and none goes
- * back while it is held. The same run on any store, so that the two implementations are held to one truth.
+ * One random run of a local store against the miniature server, held to naive readers after every commit (`overlapWorld.ts`):
+ * shapes lag independently, rows move between them, handles are void, instances are dropped and come back, shares are refused
+ * or sent twice, the process restarts. The same run on any store, so that the implementations are held to one truth.
  */
 import * as Effect from "effect/Effect"
-import { Graph } from "../../src/graph/index.ts"
 import type { InstanceCommit } from "../../src/ports/LocalStore.ts"
-import { type LocalStoreHarness, same, shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
-import { snapshotEnd } from "../../src/testing/messages.ts"
-import { seeded } from "../support/seeded.ts"
-import { type Handle, overlapServer, type ShapeName, shapes, type Unit } from "./overlapServer.ts"
+import { type LocalStoreHarness, same, shareOf } from "../../src/testing/localStoreKit.ts"
+import type { TextRow } from "../../src/protocol/Message.ts"
+import { insert, update } from "../../src/testing/messages.ts"
+import { type Seeded, seeded } from "../support/seeded.ts"
+import { checkChanges, checkHolders, checkQuiescence, checkWorld } from "./overlapCheck.ts"
+import { overlapInstance, overlapTable } from "./overlapGraph.ts"
+import { overlapServer, type ShapeName, shapes } from "./overlapServer.ts"
+import { OverlapWorld } from "./overlapWorld.ts"
 
-export const overlapGraph = Graph.make({
-  name: "overlap",
-  tables: { cells: { columns: { id: "int4", grp: "int4?", v: "text?", w: "text?" }, primaryKey: ["id"] } },
-  nodes: { cells: { table: "cells", key: "cells" } },
-})
+export { overlapGraph } from "./overlapGraph.ts"
 
-/** A naive reader of one shape. */
-interface Reader {
-  handle: Handle
-  /** Snapshot rows read so far; null once the snapshot is done. */
-  read: number | null
-  /** Next unit of the shape's log. */
-  position: number
-  /** A refetch into the stage; `view` stays the old one until the swap. */
-  refetching: boolean
-  view: Map<number, number>
-  staged: Map<number, number>
-  last: InstanceCommit | null
+/** Operations of each kind, for those who count them. */
+export type Operations = Record<string, number>
+
+/** Rows of the server. Small, so that shapes meet on the same rows all the time. */
+const ids = 6
+
+interface Run {
+  readonly harness: LocalStoreHarness
+  readonly world: OverlapWorld
+  readonly random: Seeded
+  /** Shapes this run uses; some runs have only shapes that share nothing. */
+  readonly used: ReadonlyArray<ShapeName>
+  readonly operations: Operations
+  /** What the last check saw. */
+  rows: ReadonlyArray<TextRow>
 }
 
-/** Runs one seed. Fails with what differs. */
+/** Runs one seed; returns how often each operation was done. Fails with what differs. */
 export const overlapRun = (
   harness: LocalStoreHarness,
   seed: number,
   steps = 60,
-): Effect.Effect<void, unknown> =>
+): Effect.Effect<Operations, unknown> =>
   Effect.gen(function* () {
     const random = seeded(seed)
-    const server = overlapServer(random)
-    const readers = new Map<ShapeName, Reader>()
-    const cached = new Map<ShapeName, Handle>()
-    const readable = new Map<number, number>()
-    const instance = (shape: ShapeName) => storeInstance(shape, { table: "cells", tagged: shape === "t" })
-
-    const handleOf = (shape: ShapeName): Handle => {
-      const known = cached.get(shape)
-      if (known !== undefined && random.chance(0.5)) return known
-      const made = server.serve(shape)
-      cached.set(shape, made)
-      return made
-    }
-    const begin = (shape: ShapeName, old: Reader | undefined): Reader => {
-      const handle = old === undefined ? handleOf(shape) : server.serve(shape)
-      return {
-        handle,
-        read: 0,
-        position: handle.start,
-        refetching: old !== undefined,
-        view: old?.view ?? new Map(),
-        staged: new Map(),
-        last: null,
-      }
-    }
-    const unitsOf = (shape: ShapeName, reader: Reader, all: boolean): ReadonlyArray<Unit> => {
-      const rest = server.log(shape).slice(reader.position)
-      return all ? rest : rest.slice(0, random.below(rest.length + 1))
-    }
-    const nextShare = (shape: ShapeName, reader: Reader): InstanceCommit => {
-      const target = reader.refetching ? reader.staged : reader.view
-      const messages = []
-      if (reader.read !== null) {
-        const to = Math.min(reader.handle.rows.length, reader.read + random.below(4))
-        messages.push(...server.snapshot(shape, reader.handle, reader.read, to))
-        for (const [id, version] of reader.handle.rows.slice(reader.read, to)) target.set(id, version.seq)
-        const ended = to === reader.handle.rows.length && random.chance(0.7)
-        reader.read = ended ? null : to
-        if (!ended) {
-          return shareOf(instance(shape), messages, {
-            mode: reader.refetching ? "stage" : "append",
-            handle: reader.handle.name,
-            offset: `0_${to}`,
-            upToDate: false,
-          })
-        }
-        messages.push(snapshotEnd(reader.handle.visibility))
-      }
-      const units = unitsOf(shape, reader, reader.refetching)
-      for (const unit of units) {
-        messages.push(...unit.messages(reader.handle.name))
-        for (const [id, seq] of unit.effects) {
-          if (seq === null) target.delete(id)
-          else target.set(id, seq)
-        }
-      }
-      reader.position += units.length
-      const share = shareOf(instance(shape), messages, {
-        mode: reader.refetching ? "swap" : "append",
-        handle: reader.handle.name,
-        offset: `${reader.position}_0`,
-      })
-      if (reader.refetching) {
-        reader.view = reader.staged
-        reader.staged = new Map()
-        reader.refetching = false
-      }
-      reader.last = share
-      return share
-    }
-    // A row that nobody holds is gone; whoever brings it back, in the same commit even, may bring an older version.
-    const forgetGone = (): void => {
-      for (const id of [...readable.keys()]) {
-        if (![...readers.values()].some(({ view }) => view.has(id))) readable.delete(id)
-      }
-    }
-    const deliver = Effect.fnUntraced(function* (chosen: ReadonlyArray<ShapeName>) {
-      const shares = chosen.map((shape) => {
-        const known = readers.get(shape)
-        const reader =
-          known === undefined || (known.read === null && random.chance(0.1)) ? begin(shape, known) : known
-        readers.set(shape, reader)
-        const share =
-          random.chance(0.1) && reader.last !== null && !reader.refetching
-            ? reader.last
-            : nextShare(shape, reader)
-        forgetGone()
-        return share
-      })
-      const { outcomes } = yield* harness.store().commit(shares)
-      yield* same(
-        "outcomes",
-        outcomes.map((outcome) => (outcome._tag === "Rejected" ? outcome.message : "")),
-        shares.map(() => ""),
-      )
-    })
-    const crash = Effect.fnUntraced(function* () {
-      yield* harness.reopen
-      for (const [shape, reader] of readers) if (reader.refetching) readers.set(shape, begin(shape, reader))
-    })
-    const check = Effect.fnUntraced(function* () {
-      const held = new Map<number, Array<Reader>>()
-      for (const [shape, reader] of readers) {
-        for (const id of reader.view.keys()) held.set(id, [...(held.get(id) ?? []), reader])
-        const keys = yield* harness.store().heldKeys(shape)
-        yield* same(
-          `held by ${shape}`,
-          keys.map(([id]) => Number(id)),
-          [...reader.view.keys()].sort((left, right) => left - right),
-        )
-      }
-      const rows = yield* harness.rows("cells")
-      yield* same(
-        "readable rows",
-        rows.map(({ id }) => Number(id)),
-        [...held.keys()].sort((left, right) => left - right),
-      )
-      for (const { grp = null, id, v = null, w = null } of rows) {
-        const seq = server.identify(Number(id), { grp, v, w })
-        yield* same(`row ${id} (${grp}, ${v}, ${w}) is a version that was`, seq !== undefined, true)
-        const holders = held.get(Number(id)) ?? []
-        const open = holders.some((reader) => reader.read !== null && !reader.refetching)
-        const known = Math.max(
-          0,
-          ...(open
-            ? []
-            : [readable.get(Number(id)) ?? 0, ...holders.map((reader) => reader.view.get(Number(id)) ?? 0)]),
-        )
-        yield* same(`row ${id} at ${seq} is no older than ${known}`, (seq ?? 0) >= known, true)
-        readable.set(Number(id), seq ?? 0)
-      }
-      forgetGone()
-    })
-
+    const world = new OverlapWorld(overlapServer(random, ids), random)
+    const used = random.shuffle(shapes).slice(0, 2 + random.below(shapes.length - 1))
+    const run: Run = { harness, world, random, used, operations: {}, rows: [] }
     for (let step = 0; step < steps; step++) {
-      const dice = random.below(20)
-      if (dice < 9) server.act()
-      else if (dice < 17) yield* deliver(random.shuffle(shapes).slice(0, 1 + random.below(3)))
-      else if (dice === 17) yield* crash()
-      else if (dice === 18 && random.chance(0.5)) {
-        const shape = random.pick(shapes)
-        yield* harness.store().collect([shape])
-        readers.delete(shape)
-      }
-      yield* check().pipe(
+      yield* stepOf(run).pipe(
         Effect.mapError((cause) => new Error(`seed ${seed}, step ${step}: ${String(cause)}`, { cause })),
       )
     }
-    const caughtUp = (shape: ShapeName): boolean => {
-      const reader = readers.get(shape)
-      return reader === undefined || (reader.read === null && reader.position === server.log(shape).length)
-    }
-    for (const shape of shapes) {
-      while (!caughtUp(shape)) yield* deliver([shape])
-      yield* check().pipe(
-        Effect.mapError((cause) => new Error(`seed ${seed}, at the end: ${String(cause)}`, { cause })),
-      )
-    }
+    yield* settle(run).pipe(
+      Effect.mapError((cause) => new Error(`seed ${seed}, at the end: ${String(cause)}`, { cause })),
+    )
+    return run.operations
   })
+
+const stepOf = (run: Run): Effect.Effect<void, unknown> => {
+  const { random } = run
+  const dice = random.below(100)
+  if (dice < 45) return act(run)
+  if (dice < 82) return deliver(run, random.shuffle(run.used).slice(0, 1 + random.below(3)))
+  if (dice < 85) return refuse(run)
+  if (dice < 90) return reopen(run)
+  if (dice < 93) return collect(run)
+  if (dice < 95) return discard(run)
+  return dice < 96 && random.chance(0.2) ? wipe(run) : act(run)
+}
+
+const note = (run: Run, operation: string): void => {
+  run.operations[operation] = (run.operations[operation] ?? 0) + 1
+}
+
+const act = (run: Run): Effect.Effect<void> =>
+  Effect.sync(() => {
+    note(run, "server transaction")
+    run.world.server.act()
+  })
+
+const check = Effect.fnUntraced(function* (run: Run) {
+  run.rows = yield* checkWorld(run.harness, run.world)
+  yield* checkHolders(run.harness, run.world, 1 + run.random.below(ids))
+})
+
+const deliver = Effect.fnUntraced(function* (run: Run, chosen: ReadonlyArray<ShapeName>, all = false) {
+  const { harness, rows: before } = run
+  const shares = chosen.map((shape) => shareFor(run, shape, all))
+  for (const { mode, upToDate } of shares) note(run, `${mode}${upToDate ? "" : " (chunk)"}`)
+  const { changes, outcomes } = yield* harness.store().commit(shares)
+  yield* same(
+    "outcomes",
+    outcomes.map((outcome) => (outcome._tag === "Rejected" ? outcome.message : "")),
+    shares.map(() => ""),
+  )
+  yield* check(run)
+  yield* checkChanges(before, run.rows, changes)
+})
+
+const shareFor = (run: Run, shape: ShapeName, all: boolean): InstanceCommit => {
+  const { random, world } = run
+  const repeated = !all && random.chance(0.1) ? world.repeat(shape) : null
+  if (repeated !== null) return repeated
+  return world.next(shape, { all, refetch: !all && world.readers.has(shape) && random.chance(0.1) })
+}
+
+/** A share that the store must refuse goes along with a good one: nothing of it stays, all of the other does. */
+const refuse = Effect.fnUntraced(function* (run: Run) {
+  const { harness, random, used, world } = run
+  const [bad, good] = random.shuffle(used)
+  if (bad === undefined || good === undefined) return
+  const reader = world.readers.get(bad)
+  if (reader === undefined || reader.refetching) return
+  note(run, "refused share")
+  const { name: handle } = reader.handle
+  const wrong = random.chance(0.5)
+    ? [
+        insert(overlapTable, { id: "5", grp: "0", v: "bad", w: "bad" }, { lsn: 9_000_000 }),
+        update(overlapTable, { id: "1000", v: "x" }, { lsn: 9_000_001 }),
+      ]
+    : [insert(overlapTable, { id: "not a number", grp: "0", v: "bad", w: "bad" }, { lsn: 9_000_000 })]
+  const refused = shareOf(overlapInstance(bad), wrong, { handle, offset: "9000000_0" })
+  const { outcomes } = yield* harness.store().commit([refused, world.next(good)])
+  yield* same(
+    "outcomes",
+    outcomes.map(({ _tag }) => _tag),
+    ["Rejected", "Committed"],
+  )
+  yield* check(run)
+})
+
+const reopen = Effect.fnUntraced(function* (run: Run) {
+  note(run, "restart")
+  yield* run.harness.reopen
+  yield* check(run)
+  run.world.restartRefetches()
+})
+
+const collect = Effect.fnUntraced(function* (run: Run) {
+  const { harness, random, used, world } = run
+  const chosen = random.shuffle(used).slice(0, 1 + random.below(2))
+  note(run, "collect")
+  yield* harness.store().collect(chosen)
+  for (const shape of chosen) world.forget(shape)
+  yield* check(run)
+})
+
+const discard = Effect.fnUntraced(function* (run: Run) {
+  const shape = run.random.pick(run.used)
+  note(run, "discard a stage")
+  yield* run.harness.store().discardStage(shape)
+  yield* check(run)
+  run.world.restartRefetches(shape)
+})
+
+const wipe = Effect.fnUntraced(function* (run: Run) {
+  note(run, "wipe")
+  yield* run.harness.store().wipe
+  run.world.wipe()
+  yield* check(run)
+})
+
+/** Reads everything there is, shape by shape, and compares with the server. */
+const settle = Effect.fnUntraced(function* (run: Run) {
+  const { harness, used, world } = run
+  for (const shape of used) while (!world.isCaughtUp(shape)) yield* deliver(run, [shape], true)
+  yield* check(run)
+  yield* checkQuiescence(harness, world)
+})

@@ -1,7 +1,7 @@
 /**
  * A server in miniature for property tests of the local stores: one table, transactions that commit in another order than
- * they began, and three overlapping shapes, one of them with a subquery. It knows the true history of every row, so that a
- * test can say which version a local row is.
+ * they began, and five shapes that overlap or are disjoint, one of them with a subquery. It knows the true history of every
+ * row, so that a test can say which version a local row is. Its shapes are those of `overlapGraph.ts`.
  */
 import type { Message, SnapshotVisibility } from "../../src/protocol/Message.ts"
 import { del, insert, moveIn, moveOut, snapshotEnd, update } from "../../src/testing/messages.ts"
@@ -33,11 +33,18 @@ export interface Handle {
   readonly start: number
 }
 
-export const shapes = ["a", "b", "t"] as const
+export const shapes = ["a", "b", "c", "d", "t"] as const
 export type ShapeName = (typeof shapes)[number]
 
 const table = "cells"
-const plainGroups: Readonly<Record<"a" | "b", ReadonlyArray<number>>> = { a: [0, 1], b: [1, 2] }
+
+/** Groups of the shapes without a subquery: `a` and `b` overlap, `a` contains `c`, and `d` shares nothing with any of them. */
+export const plainGroups: Readonly<Record<Exclude<ShapeName, "t">, ReadonlyArray<number>>> = {
+  a: [0, 1],
+  b: [1, 2],
+  c: [0],
+  d: [3],
+}
 const tagOf = (handle: string, grp: number): string => `${handle}-${grp}`
 const valuesOf = (id: number, version: Version) => ({
   id: String(id),
@@ -50,6 +57,12 @@ export interface OverlapServer {
   /** Some random transaction happens. */
   readonly act: () => void
   readonly log: (shape: ShapeName) => ReadonlyArray<Unit>
+  /** A membership comes or goes: a move-in or a move-out of the shape with the subquery, when some row is touched. */
+  readonly actGrant: () => void
+  /** Some rows change in one transaction. */
+  readonly actRows: (count: number) => void
+  /** Rows the shape selects now: id → version. */
+  readonly rowsOf: (shape: ShapeName) => ReadonlyMap<number, Version>
   /** Makes a handle of a shape as of now. */
   readonly serve: (shape: ShapeName) => Handle
   /** Snapshot messages of some rows of a handle. */
@@ -61,12 +74,13 @@ export interface OverlapServer {
   ) => number | undefined
 }
 
-/** A server whose acts are drawn from `random`. */
-export const overlapServer = (random: Seeded): OverlapServer => {
+/** A server whose acts are drawn from `random`, on rows with ids from 1 to `ids`; `padding` characters make each value longer. */
+export const overlapServer = (random: Seeded, ids = 6, padding = 0): OverlapServer => {
+  const pad = "-".repeat(padding)
   const rows = new Map<number, Version>()
   const history = new Map<string, number>()
   const granted = new Set<number>([1])
-  const logs: Record<ShapeName, Array<Unit>> = { a: [], b: [], t: [] }
+  const logs: Record<ShapeName, Array<Unit>> = { a: [], b: [], c: [], d: [], t: [] }
   const open: Array<number> = []
   let seq = 0
   let lsn = 100
@@ -88,7 +102,7 @@ export const overlapServer = (random: Seeded): OverlapServer => {
     (shape === "t" ? granted.has(version.grp) : plainGroups[shape].includes(version.grp))
 
   const changeRow = (txid: number, op: number): void => {
-    const id = 1 + random.below(6)
+    const id = 1 + random.below(ids)
     const before = rows.get(id)
     const after = before === undefined ? inserted() : random.chance(0.2) ? undefined : changed(before)
     if (after === undefined) rows.delete(id)
@@ -98,14 +112,14 @@ export const overlapServer = (random: Seeded): OverlapServer => {
     }
     for (const shape of shapes) appendChange(shape, id, before, after, { lsn, op, txid })
   }
-  const inserted = (): Version => ({ seq: ++seq, grp: random.below(4), v: `v${seq}`, w: `w${seq}` })
+  const inserted = (): Version => ({ seq: ++seq, grp: random.below(4), v: `v${seq}${pad}`, w: `w${seq}` })
   const changed = (before: Version): Version => {
     const next = ++seq
     const both = random.below(3)
     return {
       seq: next,
       grp: random.chance(0.3) ? random.below(4) : before.grp,
-      v: both === 0 ? before.v : `v${next}`,
+      v: both === 0 ? before.v : `v${next}${pad}`,
       w: both === 1 ? before.w : `w${next}`,
     }
   }
@@ -168,17 +182,20 @@ export const overlapServer = (random: Seeded): OverlapServer => {
     })
   }
 
+  const actRows = (count: number): void => {
+    lsn += 10
+    const txid = takeTxid()
+    for (let op = 0; op < count; op++) changeRow(txid, op * 2)
+  }
   return {
     act: () => {
       if (random.chance(0.2) && open.length < 3) open.push(nextTxid++)
       else if (random.chance(0.2)) changeGrant()
-      else {
-        lsn += 10
-        const txid = takeTxid()
-        const ops = 1 + random.below(3)
-        for (let op = 0; op < ops; op++) changeRow(txid, op * 2)
-      }
+      else actRows(1 + random.below(3))
     },
+    actGrant: changeGrant,
+    actRows,
+    rowsOf: (shape) => new Map([...rows].filter(([, version]) => contains(shape, version))),
     log: (shape) => logs[shape],
     serve: (shape) => ({
       name: `${shape}-${++handles}`,

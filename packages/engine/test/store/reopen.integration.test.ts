@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { PgliteLocalStore, type PgliteDatabase } from "../../src/adapters/pglite/index.ts"
@@ -10,7 +10,7 @@ import { Graph } from "../../src/graph/index.ts"
 import type { LocalStore } from "../../src/ports/LocalStore.ts"
 import { contractGraph, shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, moveOut, snapshotEnd, update } from "../../src/testing/messages.ts"
-import { rowsOf } from "./pgliteHarness.ts"
+import { openPglite, rowsOf } from "./pgliteHarness.ts"
 
 const items = storeInstance("items")
 const notes = storeInstance("notes", { table: "notes" })
@@ -29,7 +29,7 @@ describe("PgliteLocalStore on a directory", () => {
   const directory = mkdtempSync(join(tmpdir(), "espalier-store-"))
   let pglite: PGlite
   beforeAll(async () => {
-    pglite = await PGlite.create(directory)
+    pglite = await openPglite(directory)
   })
   afterAll(async () => {
     await pglite.close()
@@ -48,7 +48,7 @@ describe("PgliteLocalStore on a directory", () => {
       ])
       yield* first.commit([shareOf(tagged, [insert("items", { id: "7" })], { mode: "stage", handle: "h2" })])
       yield* Effect.promise(() => pglite.close())
-      pglite = yield* Effect.promise(() => PGlite.create(directory))
+      pglite = yield* Effect.promise(() => openPglite(directory))
       const again = yield* PgliteLocalStore.make({ pglite, graph: contractGraph })
       const states = yield* again.instances
       assert.deepStrictEqual(

@@ -22,6 +22,7 @@ export type Fault =
   | "reset"
   | "cut-body"
   | "stall-body"
+  | "truncate"
   | "pass"
   | ((request: SeenRequest) => Reply)
 
@@ -29,6 +30,8 @@ export interface SeenRequest {
   readonly shape: string
   readonly url: URL
   readonly headers: IncomingMessage["headers"]
+  /** Monotonic milliseconds. */
+  readonly at: number
 }
 
 export interface ShapeLog {
@@ -46,6 +49,8 @@ export class ScriptedElectric {
   readonly #open = new Map<ServerResponse, string>()
   readonly #server: Server
   maxOpen = 0
+  /** A request it turns down meets a 401. */
+  guard: (request: SeenRequest) => boolean = () => true
   /** Batches written to the wire, by shape. */
   readonly sent = new Map<string, number>()
 
@@ -96,7 +101,7 @@ export class ScriptedElectric {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? "/", "http://127.0.0.1")
     const shape = url.searchParams.get("table") ?? url.searchParams.get("node") ?? ""
-    const seen: SeenRequest = { shape, url, headers: request.headers }
+    const seen: SeenRequest = { shape, url, headers: request.headers, at: performance.now() }
     this.seen.push(seen)
     this.#open.set(response, shape)
     this.maxOpen = Math.max(this.maxOpen, this.#open.size)
@@ -105,6 +110,7 @@ export class ScriptedElectric {
   }
 
   #serveOne(request: SeenRequest, response: ServerResponse): void {
+    if (!this.guard(request)) return void response.writeHead(401).end()
     const fault = this.#faults.get(request.shape)?.shift() ?? "pass"
     if (fault === "hang") return
     if (fault === "pass") return this.#fromLog(request, response)
@@ -113,6 +119,12 @@ export class ScriptedElectric {
       response.writeHead(200, { ...shapeHeaders("h", "0_0"), "content-length": "1000" })
       response.write('[{"key":')
       if (fault === "cut-body") setTimeout(() => response.socket?.destroy(), 20)
+      return
+    }
+    if (fault === "truncate") {
+      const headers = { ...shapeHeaders("h1", "0_0"), "content-length": "1000", connection: "close" }
+      response.writeHead(200, headers)
+      response.end('[{"key":')
       return
     }
     const reply = typeof fault === "function" ? fault(request) : fault

@@ -119,6 +119,7 @@ export const makeFakeClient = (
         desired: true,
         why: [`${key} is desired`],
         waitingFor: null,
+        next: null,
         status: status?.instances[key] ?? null,
         definition: null,
         journal: journal.filter((entry) => entry.key === key),
@@ -126,6 +127,7 @@ export const makeFakeClient = (
     holders: () => [],
     journal: () => journal,
     wipe: () => true,
+    setCredentials: () => true,
   }
   return {
     graph,
@@ -232,13 +234,23 @@ export const statusOf = (
     const rows = own.reduce((sum, one) => sum + one.rows, 0)
     return [
       node.id,
-      { node: node.id, table: node.table, state, instances: own.length, live: lives, rows, error },
+      {
+        node: node.id,
+        table: node.table,
+        state,
+        instances: own.length,
+        complete: own.length,
+        live: lives,
+        rows,
+        error,
+      },
     ] as const
   })
   return {
     graph: graph.name,
     state: instances.length === 0 ? "idle" : live ? "live" : "loading",
     nodes: Object.fromEntries(nodes),
+    progress: { instances: 0, complete: 0, live: 0, rows: 0, bytes: 0, requests: 0 },
     instances: Object.fromEntries(instances.map((one) => [one.key, one])),
     connections: { open: 2, max: 4, waiting: 0 },
     pauseReasons: [],

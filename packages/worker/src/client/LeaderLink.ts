@@ -70,6 +70,8 @@ export class LeaderLink {
   #missedCommits = false
   /** The leader that was lost had been paused by hand. */
   #wasPaused = false
+  /** What this tab gave last, for the next leader: it lives nowhere else. */
+  #credentials: unknown = null
   #startTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: LinkOptions) {
@@ -131,6 +133,7 @@ export class LeaderLink {
   call(name: keyof EngineCalls, args: ReadonlyArray<unknown>): Promise<unknown> {
     if (this.#phase.phase === "closed") return Promise.reject(new ClientClosed())
     if (this.#phase.phase === "failed") return Promise.reject(new HostFailed(this.#phase.message))
+    if (name === "setCredentials") this.#credentials = args[0]
     const answer = this.#calls.open(name, args)
     this.#sendCalls()
     return answer
@@ -208,6 +211,8 @@ export class LeaderLink {
       this.#wasPaused = false
       this.#calls.open("pause", ["manual"]).catch(() => undefined)
     }
+    if (this.#missedCommits && this.#credentials !== null)
+      this.#calls.open("setCredentials", [this.#credentials]).catch(() => undefined)
     this.#sendCalls()
     if (this.#missedCommits) {
       this.#missedCommits = false

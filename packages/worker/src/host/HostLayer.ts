@@ -4,11 +4,13 @@
  * Used by `startHost`.
  */
 import {
+  Credentials,
   defaultEngineConfig,
   Engine,
   EngineConfig,
   HostSignals,
   type LocalStore,
+  makeCredentials,
   type StoreError,
 } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
@@ -62,5 +64,6 @@ export const engineLayer = (
 ): Layer.Layer<Engine, StoreError, LocalStore | HostEnvironment | TabServer> =>
   Engine.layer({ graph, params: settings.params }).pipe(
     Layer.provide(Layer.mergeAll(ElectricShapeSource.layer(settings.source), hostSignals)),
+    Layer.provideMerge(Layer.effect(Credentials, makeCredentials({}))),
     Layer.provide(Layer.succeed(EngineConfig, { ...defaultEngineConfig, ...settings.config })),
   )

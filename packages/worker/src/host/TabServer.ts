@@ -4,7 +4,7 @@
  * and outlives a failed start, so that a tab always learns how it stands. Messages are taken one at a time;
  * calls run beside each other. Used by `startHost` only.
  */
-import type { Engine } from "@espalier/engine"
+import { Credentials, Current, type Engine } from "@espalier/engine"
 import type { EngineStatus } from "@espalier/engine/protocol"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,6 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { CommitNotice, HostPhase, LeaseRequest } from "../contract.ts"
 import {
   announcementChannel,
@@ -73,7 +72,7 @@ interface Desk {
   readonly watches: FiberMap.FiberMap<string>
   /** By lease: the engine's lease, held while the fiber runs. */
   readonly leases: FiberMap.FiberMap<string>
-  readonly visible: SubscriptionRef.SubscriptionRef<boolean>
+  readonly visible: Current<boolean>
   readonly announcements: Channel<never, Announcement>
   readonly answers: Map<string, Channel<never, Answer>>
   tabs: Tabs
@@ -150,7 +149,7 @@ const take = Effect.fnUntraced(function* (desk: Desk, message: Inbound) {
   const step = message.type === "gone" ? endTab(desk.tabs, message.tabId) : receive(desk.tabs, message)
   desk.tabs = step.tabs
   yield* Effect.forEach(step.actions, (action) => act(desk, action), { discard: true })
-  yield* SubscriptionRef.set(desk.visible, anyVisible(desk.tabs))
+  yield* Effect.sync(() => desk.visible.set(anyVisible(desk.tabs)))
 })
 
 const broadcastStatus = (desk: Desk, status: EngineStatus): Effect.Effect<void> =>
@@ -164,7 +163,7 @@ const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> 
   Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
 
 const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
-  desk.target = { engine, pauses: new Set() }
+  desk.target = { engine, credentials: yield* Credentials, pauses: new Set() }
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
   })
@@ -200,7 +199,7 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     inbox,
     watches: yield* FiberMap.make<string>(),
     leases: yield* FiberMap.make<string>(),
-    visible: yield* SubscriptionRef.make(true),
+    visible: new Current(true),
     announcements: environment.open<never, Announcement>(announcementChannel(name), () => undefined),
     answers: new Map(),
     tabs: noTabs,
@@ -229,6 +228,6 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
     serve: (engine) => serve(desk, engine),
-    visible: Stream.changes(SubscriptionRef.changes(desk.visible)),
+    visible: Stream.changes(desk.visible.values),
   })
 })

@@ -3,7 +3,7 @@
  * commands is checked against the contract in one place; an unknown name (another deployment's tab) is an
  * answer, not a silence. Used by `TabServer`.
  */
-import type { Engine } from "@espalier/engine"
+import type { CredentialsShape, Engine } from "@espalier/engine"
 import type { PauseReason } from "@espalier/engine/protocol"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,6 +13,7 @@ import type { CallOutcome } from "../protocol.ts"
 /** What commands act on: the engine, and the pauses tabs asked for. */
 export interface CallTarget {
   readonly engine: Engine["Service"]
+  readonly credentials: CredentialsShape
   /** The engine counts pauses; a tab's command may be repeated, so a reason is passed on once. */
   readonly pauses: Set<PauseReason>
 }
@@ -45,6 +46,7 @@ const runners: Runners = {
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
   wipe: ({ engine }) => Effect.as(engine.wipe, true),
+  setCredentials: ({ credentials }, given) => credentials.set(given),
 }
 
 const refused = (name: string, message: string): CallOutcome => ({ ok: false, name, message })

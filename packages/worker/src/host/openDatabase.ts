@@ -9,6 +9,7 @@
  * and nobody tries again.
  */
 import { IdbFs, PGlite } from "@electric-sql/pglite"
+import { databaseSettings } from "@espalier/engine/pglite"
 import { electricSync } from "@electric-sql/pglite-sync"
 import { live } from "@electric-sql/pglite/live"
 import { Flushes } from "./Flushes.ts"
@@ -44,6 +45,7 @@ export const openDatabase = async (dataDir: string): Promise<OpenDatabase> => {
     dataDir,
     relaxedDurability: true,
     extensions: { live, electric: electricSync() },
+    ...databaseSettings(PGlite.defaultStartParams),
     ...(await prepared(dataDir)),
   }
   if (!isIdb(dataDir)) {

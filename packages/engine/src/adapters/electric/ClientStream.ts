@@ -15,6 +15,7 @@ import { ShapeStream, type Offset } from "@electric-sql/client"
 import type { Batch } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
 import { Control, Header, OffsetWord, Param } from "../../protocol/constants.ts"
+import { contentSize, withContent } from "../../protocol/PackedRows.ts"
 import type { RequestFacts } from "./urls.ts"
 import { requestFacts } from "./urls.ts"
 import type { DecodedBody } from "./wire.ts"
@@ -121,7 +122,7 @@ export class ClientStream {
   /** Wraps a decoded answer for the client; the messages come back through `onBatch` when the client has consumed it. */
   envelop(body: DecodedBody, bytes: number, headers: Headers, live: boolean): Response {
     this.#underWay = true
-    const deliver = body.messages.length > 0 || body.upToDate
+    const deliver = contentSize(body) > 0 || body.upToDate
     const id = String(this.#nextEnvelope)
     if (deliver) {
       this.#nextEnvelope += 1
@@ -162,14 +163,9 @@ export class ClientStream {
     this.#envelopes.delete(id)
     const checkpoint: Checkpoint = { handle: shapeHandle, offset: lastOffset }
     this.#caughtUp = envelope.body.upToDate ? checkpoint : null
-    return this.#owner.onBatch({
-      _tag: "Batch",
-      checkpoint,
-      messages: envelope.body.messages,
-      upToDate: envelope.body.upToDate,
-      lastSeenLsn: envelope.body.lastSeenLsn,
-      bytes: envelope.bytes,
-    })
+    const { lastSeenLsn, upToDate } = envelope.body
+    const facts = { _tag: "Batch", checkpoint, upToDate, lastSeenLsn, bytes: envelope.bytes } as const
+    return this.#owner.onBatch(withContent(facts, envelope.body))
   }
 }
 

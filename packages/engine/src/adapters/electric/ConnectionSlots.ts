@@ -1,5 +1,5 @@
 /**
- * Runs the slot rules of `slots.ts` with real requests and a real clock: one per source layer, shared by every instance. It
+ * Runs the rules of `slots.ts` and `origin.ts` with real requests and a real clock: one per source layer, shared by every instance. It
  * decides only when a request may be open; what the request is, it never sees. Called by the stream module only.
  *
  * A ticket is created and removed in an acquire/release pair whose use begins with the wait, so interruption at any point (waiting,
@@ -8,19 +8,14 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
+import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { EngineConfig, type EngineConfigShape } from "../../ports/EngineConfig.ts"
-import { makeSlots, stepSlots, type SlotEvent, type SlotState } from "./slots.ts"
+import { EngineConfig } from "../../ports/EngineConfig.ts"
+import { type Connections, type Lane, SlotTable, type TicketHandle } from "./SlotTable.ts"
 
-/** One running instance, as far as slots are concerned. */
-export interface Lane {
-  readonly id: number
-  readonly priority: number
-  /** Called with true when the lane gets its first open request, with false when its last one is over. */
-  readonly onSlot: (held: boolean) => void
-}
+export type { Connections, Lane } from "./SlotTable.ts"
 
 /** The right to have one request open. */
 export interface Slot {
@@ -30,6 +25,8 @@ export interface Slot {
   readonly isCut: () => boolean
   /** Closes the request's socket. */
   readonly abort: () => void
+  /** How the request went: null when the origin answered, else the wait it asked for (0: none). */
+  readonly report: (retryAfterMillis: number | null) => void
   /** To be called at once when response headers have come: from then on the request is never cut. */
   readonly answered: () => void
 }
@@ -40,18 +37,12 @@ export interface SlotCut {
 }
 export const slotCut: SlotCut = { _tag: "SlotCut" }
 
-interface Entry {
-  readonly lane: Lane
-  readonly granted: Latch.Latch
-  readonly aborter: AbortController
-  cut: boolean
-}
-
 export class ConnectionSlots extends Context.Service<
   ConnectionSlots,
   {
     /** A lane of its own for one running instance, forgotten with the scope. */
     readonly lane: (options: {
+      readonly key: string
       readonly priority: number
       readonly onSlot: (held: boolean) => void
     }) => Effect.Effect<Lane, never, Scope.Scope>
@@ -61,43 +52,49 @@ export class ConnectionSlots extends Context.Service<
       live: boolean,
       use: (slot: Slot) => Effect.Effect<A, E>,
     ) => Effect.Effect<A, E>
-    /** Requests now open, waiting, and allowed. */
-    readonly connections: () => { readonly open: number; readonly waiting: number; readonly max: number }
+    /** Whether somebody looks at what the lane of this key brings, now and in later runs. */
+    readonly prefer: (key: string, leased: boolean) => void
+    /** The host slept: open requests without an answer are asked again, in turn. */
+    readonly distrust: () => void
+    /** Requests now open, waiting, and allowed; while the origin is left alone, for how long. */
+    readonly connections: () => Connections
   }
 >()("@espalier/engine/adapters/electric/ConnectionSlots") {
-  /** Limits come from `EngineConfig`: `maxConnections`, `liveSliceMillis`, `requestTimeoutMillis`. */
+  /** Limits come from `EngineConfig`. */
   static readonly layer: Layer.Layer<ConnectionSlots> = Layer.effect(
     ConnectionSlots,
-    Effect.map(EngineConfig, (config) => makeConnectionSlots(config)),
+    Effect.gen(function* () {
+      const table = new SlotTable(
+        yield* EngineConfig,
+        yield* Clock.Clock,
+        yield* Random.Random,
+        yield* FiberHandle.makeRuntime<never>(),
+      )
+      return makeConnectionSlots(table)
+    }),
   )
 }
 
-const makeConnectionSlots = (config: EngineConfigShape): ConnectionSlots["Service"] => {
-  const table = new SlotTable(config)
-  return {
-    lane: ({ onSlot, priority }) =>
-      Effect.acquireRelease(
-        Effect.sync(() => table.openLane(priority, onSlot)),
-        (lane) => Effect.sync(() => table.apply({ _tag: "Forget", lane: lane.id })),
-      ),
-    withSlot: (lane, live, use) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => table.join(lane, live)),
-        (ticket) =>
-          Effect.andThen(
-            ticket.entry.granted.await,
-            Effect.suspend(() => useSlot(table, ticket, live, use)),
-          ),
-        (ticket) => Effect.sync(() => table.leave(ticket.id)),
-      ),
-    connections: () => table.connections(),
-  }
-}
-
-interface TicketHandle {
-  readonly id: number
-  readonly entry: Entry
-}
+const makeConnectionSlots = (table: SlotTable): ConnectionSlots["Service"] => ({
+  lane: (options) =>
+    Effect.acquireRelease(
+      Effect.sync(() => table.openLane(options)),
+      (lane) => Effect.sync(() => table.closeLane(lane)),
+    ),
+  withSlot: (lane, live, use) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => table.join(lane, live)),
+      (ticket) =>
+        Effect.andThen(
+          ticket.entry.granted.await,
+          Effect.suspend(() => useSlot(table, ticket, live, use)),
+        ),
+      (ticket) => Effect.sync(() => table.leave(ticket.id)),
+    ),
+  prefer: (key, leased) => table.prefer(key, leased),
+  distrust: () => table.apply({ _tag: "Distrust" }),
+  connections: () => table.connections(),
+})
 
 const useSlot = <A, E>(
   table: SlotTable,
@@ -112,7 +109,7 @@ const useSlot = <A, E>(
         yield* Effect.forkScoped(
           Effect.andThen(
             Effect.sleep(table.sliceMillis()),
-            Effect.sync(() => table.apply({ _tag: "SliceOver", id: ticket.id })),
+            Effect.sync(() => table.sliceOver(ticket.id)),
           ),
         )
       }
@@ -122,6 +119,7 @@ const useSlot = <A, E>(
         signal: entry.aborter.signal,
         isCut: () => entry.cut,
         abort: () => entry.aborter.abort(),
+        report: (retryAfterMillis) => table.report(retryAfterMillis),
         answered: () => {
           if (!live) table.noteLatency(clock.currentTimeMillisUnsafe() - grantedAt)
           table.apply({ _tag: "Answered", id: ticket.id })
@@ -129,87 +127,3 @@ const useSlot = <A, E>(
       })
     }),
   )
-
-/** The mutable cell around the pure state: applies events and carries out the actions, synchronously. */
-class SlotTable {
-  readonly #config: EngineConfigShape
-  readonly #entries = new Map<number, Entry>()
-  readonly #held = new Map<number, number>()
-  #state: SlotState
-  #nextLane = 1
-  /** Smoothed time to the headers of requests that are answered at once. */
-  #latencyMillis = 0
-
-  constructor(config: EngineConfigShape) {
-    this.#config = config
-    this.#state = makeSlots(config.maxConnections)
-  }
-
-  openLane(priority: number, onSlot: (held: boolean) => void): Lane {
-    const id = this.#nextLane
-    this.#nextLane += 1
-    return { id, priority, onSlot }
-  }
-
-  join(lane: Lane, live: boolean): TicketHandle {
-    const id = this.#state.nextId
-    const entry: Entry = {
-      lane,
-      granted: Latch.makeUnsafe(false),
-      aborter: new AbortController(),
-      cut: false,
-    }
-    this.#entries.set(id, entry)
-    this.apply({ _tag: "Join", lane: lane.id, live, priority: lane.priority })
-    return { id, entry }
-  }
-
-  leave(id: number): void {
-    const entry = this.#entries.get(id)
-    const wasOpen = this.#state.open.some((ticket) => ticket.id === id)
-    this.#entries.delete(id)
-    this.apply({ _tag: "Leave", id })
-    if (entry !== undefined && wasOpen) this.#noteHeld(entry.lane, -1)
-  }
-
-  apply(event: SlotEvent): void {
-    const step = stepSlots(this.#state, event)
-    this.#state = step.state
-    for (const action of step.actions) {
-      const entry = this.#entries.get(action.id)
-      if (entry === undefined) continue
-      if (action._tag === "Cut") {
-        entry.cut = true
-        entry.aborter.abort()
-      } else {
-        this.#noteHeld(entry.lane, 1)
-        entry.granted.openUnsafe()
-      }
-    }
-  }
-
-  noteLatency(millis: number): void {
-    this.#latencyMillis = this.#latencyMillis === 0 ? millis : this.#latencyMillis * 0.8 + millis * 0.2
-  }
-
-  /**
-   * A slice shorter than the way to the server and back would cut every poll before its answer; on a slow line it grows with
-   * the measured latency, up to half the request timeout.
-   */
-  sliceMillis(): number {
-    const needed = Math.min(this.#latencyMillis * 3, this.#config.requestTimeoutMillis / 2)
-    return Math.max(this.#config.liveSliceMillis, needed)
-  }
-
-  connections(): { readonly open: number; readonly waiting: number; readonly max: number } {
-    return { open: this.#state.open.length, waiting: this.#state.waiting.length, max: this.#state.max }
-  }
-
-  #noteHeld(lane: Lane, change: 1 | -1): void {
-    const before = this.#held.get(lane.id) ?? 0
-    const after = before + change
-    if (after === 0) this.#held.delete(lane.id)
-    else this.#held.set(lane.id, after)
-    if (before === 0 || after === 0) lane.onSlot(after > 0)
-  }
-}

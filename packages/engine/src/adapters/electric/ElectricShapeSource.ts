@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { Credentials } from "../../ports/Credentials.ts"
 import { EngineConfig } from "../../ports/EngineConfig.ts"
 import { ShapeSource } from "../../ports/ShapeSource.ts"
 import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
@@ -24,7 +25,7 @@ export interface ElectricOptions {
   readonly fetch?: typeof globalThis.fetch
   /**
    * Headers of each request, asked anew every time so that a refreshed token is used at once. A function that throws or rejects ends
-   * the run with `Network`; an effect says itself why it fails.
+   * the run with `Network`; an effect says itself why it fails. For tokens that expire, provide `Credentials` instead.
    */
   readonly headers?:
     | Effect.Effect<RequestHeaders, ShapeErrorReason>
@@ -45,7 +46,9 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
       const requests = {
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         headers: headersEffect(options.headers),
+        credentials: yield* Credentials,
         slots,
+        backoff: config,
         requestTimeoutMillis: config.requestTimeoutMillis,
         bodyIdleMillis: options.bodyIdleMillis ?? 120_000,
       } satisfies Parameters<typeof startRun>[0]["requests"]
@@ -66,11 +69,13 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
             ),
           ),
         connections: () => slots.connections(),
+        prefer: (key, leased) => slots.prefer(key, leased),
+        distrust: () => slots.distrust(),
       })
     }),
   )
 
-/** The source with connection slots of its own; limits come from `EngineConfig`. */
+/** The source with connection slots of its own; limits come from `EngineConfig`, tokens from `Credentials`. */
 export const layer = (options: ElectricOptions): Layer.Layer<ShapeSource> =>
   Layer.provide(layerNoDeps(options), ConnectionSlots.layer)
 

@@ -3,6 +3,7 @@
  * refetch, fail) and never repeats a failed request: the state machine does. Called by `ElectricShapeSource.ts` only.
  *
  *   streaming ──409, other handle, offset back, unordered reset──▶ MustRefetch, streaming from the start
+ *      │           ├── the second and later ones wait
  *      │           └── more than `maxRefetches` within `refetchWindowMillis` ──▶ failed (ProtocolViolation)
  *      └──any other failure──▶ failed         (each failure closes the client before the client hears of it)
  */
@@ -13,7 +14,9 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { SourceEvent } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
+import { backoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
+import { contentSize } from "../../protocol/PackedRows.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import { ProtocolViolation, ShapeError, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { classifyAnswer } from "./classify.ts"
@@ -21,7 +24,7 @@ import { ClientStream, type CacheBust, type StreamOwner, type StreamRequest } fr
 import type { Lane } from "./ConnectionSlots.ts"
 import { Mailbox } from "./Mailbox.ts"
 import { askInSlot, type Answer, type RequestContext } from "./request.ts"
-import { decodeBody, isRegression } from "./wire.ts"
+import { type DecodedBody, isRegression, readBody } from "./wire.ts"
 
 /** Refetches a run may need within the window; beyond it the run fails, so that the state machine backs off. */
 export const maxRefetches = 3
@@ -37,7 +40,7 @@ export interface RunOptions {
   /** Address of the shape, without protocol parameters. */
   readonly url: URL
   readonly resume: Checkpoint | null
-  readonly requests: Omit<RequestContext, "onRequest">
+  readonly requests: Omit<RequestContext, "key" | "onRequest">
   readonly priority: number
 }
 
@@ -49,6 +52,7 @@ export const startRun = (
     const mailbox = new Mailbox()
     const setUp = Effect.gen(function* () {
       const lane = yield* options.requests.slots.lane({
+        key: options.key,
         priority: options.priority,
         onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
       })
@@ -87,6 +91,7 @@ class ShapeRun {
     this.#parts = parts
     this.#requests = {
       ...options.requests,
+      key: options.key,
       onRequest: () => parts.mailbox.offerSignal({ _tag: "Signal", signal: "request" }),
     }
     this.#owner = {
@@ -146,7 +151,7 @@ class ShapeRun {
       const failed = {
         status: answer.status,
         retryAfter: answer.headers.get(Header.retryAfter),
-        body: answer.text,
+        body: new TextDecoder().decode(answer.body),
       }
       return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
         Effect.fail(classifyAnswer(failed, nowMillis)),
@@ -154,7 +159,7 @@ class ShapeRun {
     }
     const problem = headerProblem(answer)
     if (problem !== null) return Effect.fail(new ProtocolViolation({ message: problem }))
-    const body = answer.status === 204 ? emptyPoll : decodeBody(answer.text)
+    const body = answer.status === 204 ? emptyPoll : readBody(answer.body)
     if (body._tag === "Violation") return Effect.fail(new ProtocolViolation({ message: body.message }))
     const handle = answer.headers.get(Header.handle)
     if (body.mustRefetch || (facts.handle !== null && handle !== facts.handle)) {
@@ -172,8 +177,8 @@ class ShapeRun {
       )
     }
     return Effect.as(
-      this.#paceIdlePolls(facts.live && body.messages.length === 0, answer.elapsedMillis),
-      stream.envelop(body, answer.bytes, answer.headers, facts.live),
+      this.#paceIdlePolls(facts.live && contentSize(body) === 0, answer.elapsedMillis),
+      stream.envelop(body, answer.body.length, answer.headers, facts.live),
     )
   }
 
@@ -201,6 +206,12 @@ class ShapeRun {
           }),
         )
       }
+      // A server that voids each handle it gives is asked again later and later.
+      if (recent.length > 0) {
+        const fraction = random / 2 ** 32
+        yield* Effect.sleep(backoffMillis(recent.length, fraction, 0, this.#requests.backoff))
+        if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
+      }
       return yield* Effect.suspend(() => {
         this.#refetches = [...recent, nowMillis]
         stream.close()
@@ -221,13 +232,13 @@ interface StreamVoid {
 }
 const streamVoid: StreamVoid = { _tag: "StreamVoid" }
 
-const emptyPoll = {
+const emptyPoll: DecodedBody = {
   _tag: "Body",
   messages: [],
   upToDate: true,
   lastSeenLsn: null,
   mustRefetch: false,
-} as const
+}
 
 /** A captive portal or a proxy that drops headers must not pass for an empty shape. */
 const headerProblem = (answer: Answer): string | null => {

@@ -1,33 +1,41 @@
 /**
  * One real HTTP request, from the slot to the last byte of the body. Exists so that the official client never meets a failure: its
  * own fetch layer would retry 429, 5xx and network errors for ever and in silence (protocol reference §4.6). This module neither retries
- * nor reads messages; it answers with status, headers and text, or fails with a reason. Called by the stream module only.
+ * nor reads messages; it answers with status, headers and body, or fails with a reason. Called by the stream module only.
  *
  * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
-import { classifyFailure } from "./classify.ts"
+import { minBackoffMillis } from "../../protocol/backoff.ts"
+import { Header } from "../../protocol/constants.ts"
+import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
+import { classifyFailure, parseRetryAfter } from "./classify.ts"
 import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
 
 /** A whole answer. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  readonly text: string
-  /** Size of the decoded body. */
-  readonly bytes: number
+  readonly body: Uint8Array
   /** From sending the request to the last byte. */
   readonly elapsedMillis: number
+  /** What it was asked with. */
+  readonly used: IssuedCredentials
 }
 
 /** What requests need besides their address. */
 export interface RequestContext {
+  /** The instance, for spans. */
+  readonly key: string
   readonly fetch: typeof globalThis.fetch
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
+  readonly credentials: CredentialsShape
   readonly slots: ConnectionSlots["Service"]
+  /** Paces repeated refetches. */
+  readonly backoff: { readonly backoffBaseMillis: number; readonly backoffCapMillis: number }
   /** A request without response headers is cut after this long. */
   readonly requestTimeoutMillis: number
   /** A body is cut when no byte of it comes for this long; a large grant may take its time (protocol reference §13.9). */
@@ -39,43 +47,103 @@ export interface RequestContext {
 /** Redirects followed in one request. */
 export const maxRedirects = 5
 
-/** Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. */
+/**
+ * Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. A 401 is asked once more with new credentials,
+ * when there are any to be had; only then is it an answer.
+ */
 export const askInSlot = (
   context: RequestContext,
   lane: Lane,
   url: URL,
   live: boolean,
+  renewed = false,
 ): Effect.Effect<Answer, ShapeErrorReason> =>
-  Effect.catchTag(
-    context.slots.withSlot(lane, live, (slot) => ask(context, slot, url)),
-    "SlotCut",
-    () => askInSlot(context, lane, url, live),
-  )
+  Effect.gen(function* () {
+    yield* guard(lane, url)
+    // Renewed while the slot is held: whoever got it next would ask with the old ones.
+    const [answer, again] = yield* context.slots.withSlot(lane, live, (slot) =>
+      Effect.flatMap(traced(context, live, ask(context, lane, slot, url)), (answer) =>
+        Effect.map(renew(context, answer, renewed), (again) => [answer, again] as const),
+      ),
+    )
+    return again ? yield* askInSlot(context, lane, url, live, true) : answer
+  }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+
+/** The request as a span. Never the address: its query may carry a secret. */
+const traced = <A, E>(
+  { key }: RequestContext,
+  live: boolean,
+  request: Effect.Effect<A, E>,
+): Effect.Effect<A, E> => Effect.withSpan(request, "espalier.request", { attributes: { key, live } })
+
+/** Whether to ask once more: only after a 401, and only once there are new credentials. */
+const renew = (
+  { credentials }: RequestContext,
+  { status, used }: Answer,
+  renewed: boolean,
+): Effect.Effect<boolean, ShapeErrorReason> => {
+  if (status !== 401) return Effect.succeed(false)
+  return renewed ? Effect.as(credentials.refuse(used), false) : credentials.renew(used)
+}
+
+/** The loop guard: whatever goes wrong above, the same address is not asked again at once (I5). */
+const guard = (lane: Lane, url: URL): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const since = lane.asked?.href === url.href ? Math.max(0, now - lane.asked.at) : minBackoffMillis
+    return since >= minBackoffMillis ? Effect.void : Effect.sleep(minBackoffMillis - since)
+  })
 
 const ask = (
   context: RequestContext,
+  lane: Lane,
   slot: Slot,
   url: URL,
 ): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    const headers = yield* Effect.timeoutOrElse(context.headers, {
-      duration: context.requestTimeoutMillis,
-      orElse: () =>
-        Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
-    })
+    const [own, used] = yield* Effect.timeoutOrElse(
+      Effect.all([context.headers, context.credentials.current], { concurrency: 2 }),
+      {
+        duration: context.requestTimeoutMillis,
+        orElse: () =>
+          Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
+      },
+    )
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
     const sentAt = yield* Clock.currentTimeMillis
-    const exchange = Effect.flatMap(openResponse(context, slot, { url, headers, hops: 0 }), (response) =>
+    lane.asked = { href: url.href, at: sentAt }
+    const hop: Hop = { url: withParams(url, used.params), headers: { ...own, ...used.headers }, hops: 0 }
+    const exchange = Effect.flatMap(openResponse(context, slot, hop), (response) =>
       readAnswer(context, slot, response, sentAt),
     )
     // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
-    return yield* Effect.onExit(exchange, (exit) =>
+    const answer = yield* Effect.onExit(exchange, (exit) =>
       Effect.sync(() => {
         if (exit._tag === "Failure") slot.abort()
       }),
+    ).pipe(
+      Effect.tapError((reason) =>
+        Effect.sync(() => {
+          if (reason._tag !== "SlotCut") slot.report(reason._tag === "Network" ? 0 : null)
+        }),
+      ),
     )
+    slot.report(patience(answer, sentAt + answer.elapsedMillis))
+    return { ...answer, used }
   })
+
+/** Milliseconds of patience an answer asks of everybody; null for an answer that does not. */
+const patience = (answer: Omit<Answer, "used">, nowMillis: number): number | null =>
+  answer.status === 429 || answer.status >= 500
+    ? (parseRetryAfter(answer.headers.get(Header.retryAfter), nowMillis) ?? 0)
+    : null
+
+/** Never on the address the client or the loop guard sees. */
+const withParams = (url: URL, params: Readonly<Record<string, string>> = {}): URL => {
+  const full = new URL(url)
+  for (const [name, value] of Object.entries(params)) full.searchParams.set(name, value)
+  return full
+}
 
 interface Hop {
   readonly url: URL
@@ -156,37 +224,58 @@ const readAnswer = (
   slot: Slot,
   response: Response,
   sentAt: number,
-): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
+): Effect.Effect<Omit<Answer, "used">, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    const decoder = new TextDecoder("utf-8", { fatal: true })
-    const reader = response.body?.getReader()
-    let text = ""
-    let bytes = 0
-    while (reader !== undefined) {
-      const part = yield* Effect.tryPromise({
-        try: () => reader.read(),
-        catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: context.bodyIdleMillis,
-          orElse: () =>
-            Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` })),
-        }),
-      )
-      if (part.done) break
-      bytes += part.value.byteLength
-      text += yield* decodeText(decoder, part.value)
-    }
-    text += yield* decodeText(decoder, undefined)
-    const elapsedMillis = (yield* Clock.currentTimeMillis) - sentAt
-    return { status: response.status, headers: response.headers, text, bytes, elapsedMillis }
+    const clock = yield* Clock.Clock
+    let lastByteAt = clock.currentTimeMillisUnsafe()
+    const whole = Effect.tryPromise({
+      try: () => readBytes(response, () => (lastByteAt = clock.currentTimeMillisUnsafe())),
+      catch: (cause) => {
+        if (cause instanceof TooLong) return new ProtocolViolation({ message: cause.message })
+        return slot.isCut() ? slotCut : classifyFailure(cause)
+      },
+    })
+    const stall = Effect.gen(function* () {
+      for (;;) {
+        const left = lastByteAt + context.bodyIdleMillis - clock.currentTimeMillisUnsafe()
+        if (left <= 0) break
+        yield* Effect.sleep(left)
+      }
+      return yield* Effect.fail(new Network({ message: `the body stalled for ${context.bodyIdleMillis} ms` }))
+    })
+    const body = yield* Effect.raceFirst(whole, stall)
+    const elapsedMillis = clock.currentTimeMillisUnsafe() - sentAt
+    yield* Effect.annotateCurrentSpan({ status: response.status, bytes: body.byteLength })
+    return { status: response.status, headers: response.headers, body, elapsedMillis }
   })
 
-const decodeText = (
-  decoder: TextDecoder,
-  bytes: Uint8Array | undefined,
-): Effect.Effect<string, ShapeErrorReason> =>
-  Effect.try({
-    try: () => (bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })),
-    catch: () => new ProtocolViolation({ message: "the body is not UTF-8" }),
-  })
+/** A longer body is refused: a server's chunk has ten megabytes and one row (protocol reference §3.5). */
+export const maxBodyBytes = 256 * 1024 * 1024
+
+class TooLong extends Error {}
+
+/** The body in one array, grown as it comes; the length a server announces may be that of a compressed one. */
+const readBytes = async (response: Response, onPart: () => void): Promise<Uint8Array> => {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return new Uint8Array(0)
+  const announced = Number(response.headers.get("content-length") ?? 0)
+  let bytes = new Uint8Array(Math.min(announced > 0 ? announced : firstBytes, maxBodyBytes))
+  let length = 0
+  for (;;) {
+    const part = await reader.read()
+    if (part.done) return bytes.subarray(0, length)
+    onPart()
+    const needed = length + part.value.byteLength
+    if (needed > maxBodyBytes) throw new TooLong(`the body has more than ${maxBodyBytes} bytes`)
+    if (needed > bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, bytes.length * 2))
+      larger.set(bytes.subarray(0, length))
+      bytes = larger
+    }
+    bytes.set(part.value, length)
+    length = needed
+  }
+}
+
+/** Most answers are small. */
+const firstBytes = 16 * 1024

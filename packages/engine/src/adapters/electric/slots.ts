@@ -6,20 +6,32 @@
  *                                   │ slice over, others wait, live
  *                                   └──Cut──▶ leave, join again
  *
- * Order of service: requests that are not live (catch-ups, first snapshots) before long polls, except that after
- * `maxStreak` of them in a row a waiting poll is served; within a class by turn, then priority, then arrival. A lane (one running
- * instance) that was served in this turn waits for the next one, so no priority starves another lane: with N lanes of one class and M
- * slots, a lane is served again within ceil(N / M) slices when priorities are equal, and within twice that always.
+ * Order of service: requests that are not live (catch-ups, first snapshots) before long polls, except that after `maxStreak` of
+ * them in a row a waiting poll is served. Among polls each of the two classes, leased and background, has half of the connections
+ * while it needs them, and leased polls keep a quarter (of several) while catch-ups wait; those that need no more are left alone.
+ * Within a class by turn (leased catch-ups up to `leasedLead` turns ahead), then priority, then arrival. A lane (one running instance)
+ * that was served in this turn waits for the next.
  *
- * Invariants: open ≤ max; nobody waits while a slot is free; a request whose answer has begun is never cut; no more polls are
- * being cut than there are waiters.
+ * Stated bounds, with L leased and B background lanes on k connections and slices of s: while no catch-ups wait, a leased lane is
+ * served again within `(ceil(2L / k) + 1) · s`, a background lane within `(ceil(2B / k) + 1) · s`; while they do, a leased one within
+ * `(ceil(L / max(1, floor(k / 4))) + 1) · s` when k > 1. Alone, a class of N equal lanes has each served within `ceil(N / k) · s`, and
+ * within twice that whatever their priorities are.
+ *
+ * Invariants: open ≤ max; nobody waits while a slot is free and a grant is allowed; a request whose answer has begun is never cut; no
+ * more polls are being cut than could be replaced.
  */
+
+import { nextTicket, pollsToCut } from "./slotOrder.ts"
+
+export { maxStreak } from "./slotOrder.ts"
 
 export interface Ticket {
   readonly id: number
   /** The running instance it belongs to. */
   readonly lane: number
   readonly live: boolean
+  /** Somebody looks at what it brings. */
+  readonly leased: boolean
   readonly priority: number
   readonly turn: number
 }
@@ -30,8 +42,9 @@ export interface OpenTicket extends Ticket {
   readonly cut: boolean
 }
 
-/** Turns of the two classes. */
-interface Turns {
+/** Turns of the classes (leased polls, background polls, everything else): the newest served, or the last a lane took. */
+export interface Turns {
+  readonly leased: number
   readonly live: number
   readonly other: number
 }
@@ -41,20 +54,34 @@ export interface SlotState {
   readonly nextId: number
   readonly open: ReadonlyArray<OpenTicket>
   readonly waiting: ReadonlyArray<Ticket>
-  /** The last turn each lane took, forgotten with the lane. */
-  readonly taken: ReadonlyMap<number, Turns>
   /** The newest turn served. */
   readonly current: Turns
   /** Grants in a row to requests that are not live while a poll waited. */
   readonly streak: number
+  /** The class of polls that was served last. */
+  readonly leasedLast: boolean
+  /** Grants that may still be given; the origin's state sets it. */
+  readonly allowed: number
 }
 
 export type SlotEvent =
-  | { readonly _tag: "Join"; readonly lane: number; readonly live: boolean; readonly priority: number }
+  | {
+      readonly _tag: "Join"
+      readonly lane: number
+      readonly live: boolean
+      readonly leased?: boolean
+      readonly priority: number
+      /** The turns the lane took before; the step says what to keep. */
+      readonly taken?: Turns
+    }
   | { readonly _tag: "Answered"; readonly id: number }
   | { readonly _tag: "SliceOver"; readonly id: number }
   | { readonly _tag: "Leave"; readonly id: number }
-  | { readonly _tag: "Forget"; readonly lane: number }
+  /** A lane became leased, or no longer is. */
+  | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean; readonly taken?: Turns }
+  | { readonly _tag: "Allow"; readonly grants: number }
+  /** The host slept: what is open is taken for dead, and asked again in turn. */
+  | { readonly _tag: "Distrust" }
 
 export type SlotAction =
   | { readonly _tag: "Grant"; readonly id: number }
@@ -64,27 +91,35 @@ export type SlotAction =
 export interface SlotStep {
   readonly state: SlotState
   readonly actions: ReadonlyArray<SlotAction>
+  /** Of a `Join`: what the lane is to bring along next time. The state keeps no memory of lanes, of which there may be thousands. */
+  readonly taken?: Turns
 }
 
-/** After this many other grants in a row a waiting poll is served. */
-export const maxStreak = 16
+const noTurns: Turns = { leased: 0, live: 0, other: 0 }
 
-const noTurn = -1
+const classOf = (ticket: { readonly live: boolean; readonly leased: boolean }): keyof Turns =>
+  ticket.live ? (ticket.leased ? "leased" : "live") : "other"
 
 export const makeSlots = (max: number): SlotState => ({
   max: Math.max(1, Math.floor(max)),
   nextId: 1,
   open: [],
   waiting: [],
-  taken: new Map(),
-  current: { live: 0, other: 0 },
+  current: noTurns,
   streak: 0,
+  leasedLast: false,
+  allowed: Infinity,
 })
 
 /** Applies one event, then serves whoever can be served. A `Join` gets the id `state.nextId`; unknown ids change nothing. */
 export const stepSlots = (state: SlotState, event: SlotEvent): SlotStep => {
   const next = applyEvent(state, event)
-  return next === state ? { state, actions: [] } : settle(next)
+  if (next === state) return { state, actions: [] }
+  if (event._tag === "Distrust") return cutAll(next)
+  const step = settle(next)
+  const joined = next.waiting.at(-1)
+  if (event._tag !== "Join" || joined === undefined) return step
+  return { ...step, taken: { ...(event.taken ?? neverServed), [classOf(joined)]: joined.turn } }
 }
 
 const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
@@ -101,40 +136,46 @@ const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
       )
     case "Leave":
       return leave(state, event.id)
-    case "Forget": {
-      if (!state.taken.has(event.lane)) return state
-      const taken = new Map(state.taken)
-      taken.delete(event.lane)
-      return { ...state, taken }
-    }
+    case "Prefer":
+      return prefer(state, event)
+    case "Allow":
+      return state.allowed === event.grants ? state : { ...state, allowed: event.grants }
+    case "Distrust":
+      return { ...state }
   }
 }
 
-const join = (
+const cutAll = (from: SlotState): SlotStep => {
+  const dead = from.open.filter((ticket) => !ticket.answered && !ticket.cut).map(({ id }) => id)
+  const open = from.open.map((ticket) => (dead.includes(ticket.id) ? { ...ticket, cut: true } : ticket))
+  return { state: { ...from, open }, actions: dead.map((id) => ({ _tag: "Cut", id })) }
+}
+
+const join = (state: SlotState, event: Extract<SlotEvent, { readonly _tag: "Join" }>): SlotState => {
+  const { lane, leased = false, live, priority, taken = neverServed } = event
+  const name = classOf({ live, leased })
+  const turn = Math.max(state.current[name], taken[name] + 1)
+  const ticket: Ticket = { id: state.nextId, lane, live, leased, priority, turn }
+  return { ...state, nextId: state.nextId + 1, waiting: [...state.waiting, ticket] }
+}
+
+/** A poll that waits takes its place in the other class as if it had just come. */
+const prefer = (
   state: SlotState,
-  event: { readonly lane: number; readonly live: boolean; readonly priority: number },
+  { lane, leased, taken = neverServed }: Extract<SlotEvent, { readonly _tag: "Prefer" }>,
 ): SlotState => {
-  const taken = state.taken.get(event.lane) ?? { live: noTurn, other: noTurn }
-  const turn = event.live
-    ? Math.max(state.current.live, taken.live + 1)
-    : Math.max(state.current.other, taken.other + 1)
-  const ticket: Ticket = {
-    id: state.nextId,
-    lane: event.lane,
-    live: event.live,
-    priority: event.priority,
-    turn,
-  }
+  const name = leased ? "leased" : "live"
+  const turn = Math.max(state.current[name], taken[name] + 1)
   return {
     ...state,
-    nextId: state.nextId + 1,
-    waiting: [...state.waiting, ticket],
-    taken: new Map(state.taken).set(
-      event.lane,
-      event.live ? { ...taken, live: turn } : { ...taken, other: turn },
+    open: state.open.map((ticket) => (ticket.lane === lane ? { ...ticket, leased } : ticket)),
+    waiting: state.waiting.map((ticket) =>
+      ticket.lane === lane ? { ...ticket, leased, ...(ticket.live ? { turn } : {}) } : ticket,
     ),
   }
 }
+
+const neverServed: Turns = { leased: -1, live: -1, other: -1 }
 
 const leave = (state: SlotState, id: number): SlotState => {
   const open = state.open.filter((ticket) => ticket.id !== id)
@@ -154,7 +195,7 @@ const changeOpen = (state: SlotState, id: number, change: (ticket: OpenTicket) =
 const settle = (from: SlotState): SlotStep => {
   const actions: Array<SlotAction> = []
   let state = from
-  while (state.open.length < state.max && state.waiting.length > 0) {
+  while (state.open.length < state.max && state.waiting.length > 0 && state.allowed > 0) {
     const ticket = nextTicket(state)
     state = grant(state, ticket)
     actions.push({ _tag: "Grant", id: ticket.id })
@@ -166,42 +207,17 @@ const settle = (from: SlotState): SlotStep => {
   return { state, actions }
 }
 
-const nextTicket = (state: SlotState): Ticket => {
-  const polls = state.waiting.filter((ticket) => ticket.live)
-  const others = state.waiting.filter((ticket) => !ticket.live)
-  const servePoll = others.length === 0 || (polls.length > 0 && state.streak >= maxStreak)
-  return (servePoll ? polls : others).reduce((best, ticket) => (comesBefore(ticket, best) ? ticket : best))
-}
-
-const comesBefore = (left: Ticket, right: Ticket): boolean => {
-  if (left.turn !== right.turn) return left.turn < right.turn
-  if (left.priority !== right.priority) return left.priority > right.priority
-  return left.id < right.id
-}
-
 const grant = (state: SlotState, ticket: Ticket): SlotState => {
   const waiting = state.waiting.filter((other) => other.id !== ticket.id)
   const pollWaits = waiting.some((other) => other.live)
-  const { current } = state
+  const name = classOf(ticket)
   return {
     ...state,
     waiting,
     open: [...state.open, { ...ticket, answered: false, sliceOver: false, cut: false }],
-    current: ticket.live
-      ? { ...current, live: Math.max(current.live, ticket.turn) }
-      : { ...current, other: Math.max(current.other, ticket.turn) },
+    current: { ...state.current, [name]: Math.max(state.current[name], ticket.turn) },
     streak: !ticket.live && pollWaits ? state.streak + 1 : 0,
+    leasedLast: ticket.live ? ticket.leased : state.leasedLast,
+    allowed: state.allowed - 1,
   }
-}
-
-/** As many unanswered polls past their slice as there are waiters; the least important first, then the longest served. */
-const pollsToCut = (state: SlotState): ReadonlyArray<number> => {
-  const vacating = state.open.filter((ticket) => ticket.cut).length
-  const wanted = state.waiting.length - vacating
-  if (wanted <= 0) return []
-  return state.open
-    .filter((ticket) => ticket.live && ticket.sliceOver && !ticket.answered && !ticket.cut)
-    .toSorted((left, right) => left.priority - right.priority || left.turn - right.turn || left.id - right.id)
-    .slice(0, wanted)
-    .map((ticket) => ticket.id)
 }

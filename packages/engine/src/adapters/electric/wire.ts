@@ -1,13 +1,16 @@
 /**
- * Reads one response body of the shape protocol: text → messages, values untouched. Exists so that a malformed answer becomes a
- * named violation here instead of an exception inside the official client, which would go on behind the bad batch
+ * Reads one response body of the shape protocol: bytes → messages or packed rows, values untouched. Exists so that a malformed answer
+ * becomes a named violation here instead of an exception inside the official client, which would go on behind the bad batch
  * (protocol reference §12.2.15). Pure; called by the stream module only.
  */
 import type { Message } from "../../protocol/Message.ts"
+import { isControl, isSnapshotEnd } from "../../protocol/Message.ts"
+import { type Content, type PackedRows, withContent } from "../../protocol/PackedRows.ts"
 import { Control, MoveEvent, Operation } from "../../protocol/constants.ts"
+import { type FoundRows, findRows } from "./packRows.ts"
 
 /** One response body, read. */
-export interface DecodedBody {
+export interface DecodedBody extends Content {
   readonly _tag: "Body"
   /** Changes, events and snapshot-ends in log order; unknown kinds are left out (protocol reference §3). */
   readonly messages: ReadonlyArray<Message>
@@ -22,6 +25,54 @@ export interface DecodedBody {
 export interface WireViolation {
   readonly _tag: "Violation"
   readonly message: string
+}
+
+/** Reads a body: rows of a snapshot stay packed, everything else becomes messages. */
+export const readBody = (bytes: Uint8Array): DecodedBody | WireViolation => {
+  const found = findRows(bytes)
+  if (found !== null) {
+    const rest = decodeBody(found.rest)
+    if (rest._tag === "Body" && isClosing(rest)) return packedBody(bytes, found, rest)
+  }
+  return decodeBytes(bytes)
+}
+
+/** Reads a body message by message. */
+export const decodeBytes = (bytes: Uint8Array): DecodedBody | WireViolation => {
+  try {
+    return decodeBody(new TextDecoder("utf-8", { fatal: true }).decode(bytes))
+  } catch {
+    return violation("the body is not UTF-8")
+  }
+}
+
+/** Nothing but what may stand behind the rows of a snapshot. */
+const isClosing = ({ messages, mustRefetch }: DecodedBody): boolean =>
+  !mustRefetch && messages.length <= 1 && messages.every(isSnapshotEnd)
+
+const packedBody = (bytes: Uint8Array, found: FoundRows, rest: DecodedBody): DecodedBody => {
+  const end = rest.messages[0]
+  let messages: ReadonlyArray<Message> | null = null
+  const { columns, count, spans } = found
+  const packed: PackedRows = {
+    bytes,
+    columns,
+    count,
+    spans,
+    snapshotEnd: end !== undefined && isControl(end) ? end : null,
+    messages: () => (messages ??= unpack(bytes)),
+  }
+  const { lastSeenLsn, upToDate } = rest
+  return withContent({ _tag: "Body", upToDate, lastSeenLsn, mustRefetch: false } as const, {
+    packed,
+    messages: [],
+  })
+}
+
+const unpack = (bytes: Uint8Array): ReadonlyArray<Message> => {
+  const body = decodeBytes(bytes)
+  if (body._tag === "Violation") throw new Error(`a packed body is not readable: ${body.message}`)
+  return body.messages
 }
 
 /** Reads a body. An empty body is no messages, as the official client reads it. */

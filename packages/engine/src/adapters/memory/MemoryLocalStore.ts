@@ -14,13 +14,13 @@ import {
   type InstanceCommit,
   type InstanceOutcome,
   LocalStore,
-  type OwnerValues,
+  type OwnerRow,
   type StoredInstance,
   StoreError,
 } from "../../ports/LocalStore.ts"
 import type { TextRow } from "../../protocol/Message.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
-import { compareTexts, decodeKey, ShareRejected } from "../store/rowKey.ts"
+import { compareTexts, decodeKey, type RowKey, ShareRejected } from "../store/rowKey.ts"
 import { applyShare, collectInstance, keyOf } from "./memoryShare.ts"
 import {
   clear,
@@ -99,8 +99,10 @@ export const makeMemoryStore = (options: {
         Effect.flatMap(Clock.currentTimeMillis, (now) => run("commit", () => commit(state, shares, now))),
       discardStage: (key) => run("discardStage", () => discardStage(state, key)),
       collect: (keys) => run("collect", () => collect(state, keys)),
-      ownerValues: (owners, columns) =>
-        run("ownerValues", () => owners.map((owner) => ({ owner, values: valuesOf(state, owner, columns) }))),
+      ownerRows: (owners, columns) =>
+        run("ownerRows", () => owners.map((owner) => ({ owner, rows: ownerRows(state, owner, columns) }))),
+      ownerRowsAt: (owner, columns, primaryKeys) =>
+        run("ownerRowsAt", () => ownerRowsAt(state, owner, columns, primaryKeys)),
       holders: (table, primaryKey) => run("holders", () => holders(state, table, primaryKey)),
       heldKeys: (key) =>
         run("heldKeys", () =>
@@ -197,20 +199,48 @@ const storedInstance = (instance: MemoryInstance): StoredInstance => ({
   rows: instance.held.size,
 })
 
-const valuesOf = (
+/** The row's values, or null when the instance does not hold it or one of them is NULL. */
+const valuesAt = (
+  state: MemoryState,
+  instance: MemoryInstance | undefined,
+  columns: ReadonlyArray<string>,
+  key: RowKey,
+): OwnerRow["values"] => {
+  if (instance === undefined || !instance.held.has(key)) return null
+  const row = state.tables.get(instance.table)?.rows.get(key)?.values
+  const texts = columns.map((column) => row?.[column] ?? null).filter((value) => value !== null)
+  return texts.length === columns.length ? texts : null
+}
+
+const ownerRows = (
   state: MemoryState,
   owner: InstanceKey,
   columns: ReadonlyArray<string>,
-): OwnerValues["values"] => {
+): ReadonlyArray<OwnerRow> => {
+  const instance = state.instances.get(owner)
+  const rows: Array<{ readonly key: ReadonlyArray<string>; readonly values: ReadonlyArray<string> }> = []
+  for (const key of instance?.held.keys() ?? []) {
+    const values = valuesAt(state, instance, columns, key)
+    if (values !== null) rows.push({ key: decodeKey(key), values })
+  }
+  return rows.sort(
+    (left, right) => compareTexts(left.values, right.values) || compareTexts(left.key, right.key),
+  )
+}
+
+const ownerRowsAt = (
+  state: MemoryState,
+  owner: InstanceKey,
+  columns: ReadonlyArray<string>,
+  primaryKeys: ReadonlyArray<ReadonlyArray<string>>,
+): ReadonlyArray<OwnerRow> => {
   const instance = state.instances.get(owner)
   const table = instance === undefined ? undefined : state.tables.get(instance.table)
-  const found = new Map<string, ReadonlyArray<string>>()
-  for (const key of instance?.held.keys() ?? []) {
-    const values = columns.map((column) => table?.rows.get(key)?.values[column] ?? null)
-    const texts = values.filter((value) => value !== null)
-    if (texts.length === columns.length) found.set(JSON.stringify(texts), texts)
-  }
-  return [...found.values()].sort(compareTexts)
+  return primaryKeys.map((primaryKey) => {
+    if (table === undefined) return { key: primaryKey, values: null }
+    const key = keyOf(table, primaryKey)
+    return { key: decodeKey(key), values: valuesAt(state, instance, columns, key) }
+  })
 }
 
 const holders = (

@@ -13,16 +13,18 @@ import { LocalStore, type StoreError } from "../../ports/LocalStore.ts"
 import { collectKeys, commitCarefully, commitTogether } from "./commitShare.ts"
 import { storeError } from "./errors.ts"
 import { loadInstance, storedInstances } from "./instanceRows.ts"
-import { heldKeys, holders, ownerValues } from "./reads.ts"
+import { heldKeys, holders, ownerRows, ownerRowsAt } from "./reads.ts"
 import { openSchema, plansOf } from "./schema.ts"
 import { makeTransactions, type PgliteDatabase, type Transactions } from "./transactions.ts"
-import { type Changes, changesOf, type Plans, type Tx } from "./session.ts"
+import { type Changes, changesOf, forget, type Plans, type Tx } from "./session.ts"
 import { clearStage } from "./stageStatements.ts"
 
 export interface PgliteLocalStoreOptions {
   /** Open and ready; the store never closes it. */
   readonly pglite: PgliteDatabase
   readonly graph: GraphData
+  /** Rows of a first snapshot from which on they are sent by COPY. Default 50: to begin one costs as much as some ten rows. */
+  readonly fewestCopied?: number
 }
 
 /**
@@ -34,7 +36,7 @@ export interface PgliteLocalStoreOptions {
 const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
   const { graph, pglite } = options
   const plans = plansOf(graph)
-  const transactions = makeTransactions(pglite, plans)
+  const transactions = makeTransactions(pglite, plans, options.fewestCopied ?? 50)
   const read = attempt(transactions.read)
   const write = attempt(transactions.write)
   yield* write("open", (tx) => openSchema(tx, graph, plans))
@@ -65,7 +67,9 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
       transactions.upkeep.note(result.changes, 0)
       return result
     }),
-    ownerValues: (owners, columns) => read("ownerValues", (tx) => ownerValues(tx, plans, owners, columns)),
+    ownerRows: (owners, columns) => read("ownerRows", (tx) => ownerRows(tx, plans, owners, columns)),
+    ownerRowsAt: (owner, columns, primaryKeys) =>
+      read("ownerRowsAt", (tx) => ownerRowsAt(tx, plans, owner, columns, primaryKeys)),
     holders: (table, primaryKey) => read("holders", (tx) => holders(tx, plans, table, primaryKey)),
     heldKeys: (key) => read("heldKeys", (tx) => heldKeys(tx, plans, key)),
     wipe: write("wipe", (tx) => wipe(tx, plans)),
@@ -103,10 +107,12 @@ const discardStage = async (tx: Tx, plans: Plans, key: string): Promise<void> =>
 
 /** DELETE tells live queries, whose triggers do not see TRUNCATE; TRUNCATE then leaves no row's bytes in the files. */
 const wipe = async (tx: Tx, plans: Plans): Promise<void> => {
-  tx.known.clear()
+  forget(tx)
   tx.overlapping.clear()
   for (const { app, held, stage } of plans.values()) {
     await tx.exec(`delete from ${app}; truncate ${app}, ${held}, ${stage}`)
   }
-  await tx.exec("truncate espalier.instances, espalier.snapshots; update espalier.tables set shared = false")
+  await tx.exec(
+    "truncate espalier.instances, espalier.snapshots; update espalier.tables set shared = false, explicit = false, spilled = false",
+  )
 }

@@ -12,6 +12,13 @@ import { arrayLiteral, deliver, type Statement, type Waiting } from "./wire/resu
 /** A message of more bytes is sent before more is added. */
 const fullBytes = 1024 * 1024
 
+/**
+ * Our statements look rows up by key, however old the statistics are that their plan is made with. Said once in each transaction that
+ * plans a statement; it ends with the transaction.
+ */
+const planByKey = `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+  set_config('enable_seqscan', 'off', true)`
+
 const generations = `select coalesce(max(split_part(name, '_', 2)::int4), 0) from pg_prepared_statements
   where name like 'espalier\\_%'`
 
@@ -24,6 +31,8 @@ export class RawSession {
   #waiting: Array<Waiting> = []
   /** Statements first sent in the message under way; forgotten when it fails. */
   #fresh: Array<string> = []
+  /** {@link planByKey} was said in this transaction. */
+  #planning = false
   /** Length of an unsent BEGIN at the start of the message; 0 when it was sent or must be. */
   #beginBytes = 0
   #count = 0
@@ -118,6 +127,7 @@ export class RawSession {
   /** Begins a transaction. Nothing is sent yet: one message alone is a transaction of its own and needs neither BEGIN nor COMMIT. */
   begin(): void {
     this.discard()
+    this.#planning = false
     this.push("begin", [])
     this.#beginBytes = this.#fresh.length > 0 ? 0 : this.#message.length
   }
@@ -194,6 +204,10 @@ export class RawSession {
   #prepare(sql: string): Statement {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
+    if (!this.#planning && sql !== "begin") {
+      this.#planning = true
+      this.push(planByKey, [])
+    }
     this.#count += 1
     const statement: Statement = { name: `espalier_${this.#generation ?? ""}_${this.#count}`, fields: null }
     this.#statements.set(sql, statement)

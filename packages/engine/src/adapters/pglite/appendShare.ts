@@ -3,20 +3,13 @@
  * provenance, tags and version order against what other instances wrote. Called by `commitShare.ts` for `append`.
  */
 import { type Patch, type Put, type RowChange, unknownRow } from "../store/fold.ts"
-import { judge, type RowVersion } from "../store/version.ts"
+import type { RowVersion } from "../store/version.ts"
 import { type Applying, change, changeColumns, pushRows, storedVersion } from "./applying.ts"
+import { bulkRows } from "./bulkShare.ts"
+import { type Contested, contested, type ContestedRow, isOpen, verdictOn } from "./contest.ts"
 import { copyRows } from "./copyShare.ts"
 import { column, keyColumns, tagColumns, valueColumns } from "./inputs.ts"
-import {
-  byColumns,
-  overRows,
-  type StoredVersion,
-  tagCells,
-  valueCells,
-  versionCells,
-  versionOfRow,
-  type VersionRow,
-} from "./session.ts"
+import { byColumns, overRows, type StoredVersion, tagCells, valueCells, versionCells } from "./session.ts"
 import { fieldsOf } from "./sql.ts"
 import { stageFields, stageRows } from "./stageStatements.ts"
 import {
@@ -37,36 +30,6 @@ import {
   reviseRows,
 } from "./statements.ts"
 import type { Column } from "./wire/arrays.ts"
-
-/** The readable value of a row that another instance wrote or holds. */
-export interface Contested {
-  readonly version: RowVersion
-  readonly stored: StoredVersion
-  readonly writer: number
-  /** Another instance holds the row as well. */
-  readonly shared: boolean
-}
-
-/** A row as a query on provenance returns it. */
-export interface ContestedRow extends VersionRow {
-  readonly holder: number
-  readonly writer: number
-}
-
-/** Every provenance row of a local row tells the same version: the first one stands for all. */
-export const contested = (known: Contested | undefined, row: ContestedRow, instance: number): Contested => ({
-  version: known?.version ?? versionOfRow(row),
-  stored: known?.stored ?? row,
-  writer: row.writer,
-  shared: known?.shared === true || row.holder !== instance,
-})
-
-/** Whether a value of another instance must be put aside before it is overwritten: its `snapshot-end` may rank it higher. */
-export const isOpen = (cell: Contested | undefined, instance: number): boolean =>
-  cell !== undefined &&
-  cell.writer !== instance &&
-  cell.version._tag === "Snapshot" &&
-  cell.version.visibility === "pending"
 
 /** Applies changes to the readable rows. @throws ShareRejected for an update of a row that is not held */
 export const appendChanges = async (applying: Applying, changes: Iterable<RowChange>): Promise<void> => {
@@ -89,7 +52,8 @@ export const appendChanges = async (applying: Applying, changes: Iterable<RowCha
     )
   }
   // Rows of a first snapshot are new, as a rule: then there is nobody to argue with.
-  const copied = await copyRows(applying, puts)
+  const copied =
+    (await copyRows(applying, puts)) || (applying.instance.shared && (await bulkRows(applying, puts)))
   const written = copied ? [] : puts
   // An unshared row that a patch writes is found missing by the patch itself.
   const guarded = !applying.careful && !applying.instance.shared && patches.every(isWritten)
@@ -160,7 +124,7 @@ const appendPuts = async (
   }
   await putAside(applying, winning, cells)
   const alone = winning.filter((put) => !cells.has(put))
-  const copied = cells.size > 0 && (await copyRows(applying, alone, true))
+  const copied = cells.size > 0 && (await copyRows(applying, alone, { checked: true }))
   const written = copied ? winning.filter((put) => cells.has(put)) : winning
   for (const { columns, rows } of byColumns(plan, written, ({ values }) => values)) {
     const inputs = [
@@ -236,7 +200,7 @@ const appendPatches = async (
 }
 
 /** Up to here a statement per row, in the same message, beats one over arrays. */
-const fewRows = 4
+export const fewRows = 4
 
 /** Replaces the tags of patched rows in `table` (provenance or stage), where the patch brings some. */
 export const retag = async (
@@ -248,10 +212,6 @@ export const retag = async (
   const rows = patches.filter(({ tags }) => tags !== null).map(({ key, tags }) => [...key, ...tagCells(tags)])
   await change(applying, retagRows(plan, table), retagFields(plan), rows)
 }
-
-/** An instance never argues with itself: only values that others wrote are ranked. */
-export const verdictOn = (applying: Applying, version: RowVersion, cell: Contested | undefined) =>
-  cell === undefined || cell.writer === applying.instance.id ? "write" : judge(version, cell.version)
 
 const putAside = async (
   applying: Applying,

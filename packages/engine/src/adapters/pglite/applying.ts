@@ -99,17 +99,18 @@ export const change = (
   options: ChangeOptions = {},
 ): Promise<void> => changeColumns(applying, sql, fields, columnsOf(fields.length, rows), rows.length, options)
 
-/** Pushes a statement of counts for every row, each cell a parameter and the instance's id the last. */
+/** Pushes a statement of counts for every row, each cell a parameter and the scalars (the instance's id) last. */
 export const pushRows = (
   applying: Applying,
   sql: string,
   inputs: ReadonlyArray<Column>,
   count: number,
+  scalars: ReadonlyArray<unknown> = [applying.instance.id],
 ): void => {
-  const { instance, plan, tx } = applying
+  const { plan, tx } = applying
   for (let row = 0; row < count; row += 1) {
     const cells = inputs.map((input) => ("constant" in input ? input.constant : input.at(row)))
-    tx.raw?.push<Counts>(sql, [...cells, instance.id], ([counts]) =>
+    tx.raw?.push<Counts>(sql, [...cells, ...scalars], ([counts]) =>
       addCounts(applying.changes, plan.def.name, counts ?? {}),
     )
   }

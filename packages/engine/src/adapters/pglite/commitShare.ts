@@ -11,12 +11,18 @@ import { effectiveMode, repeatsSwap } from "../store/shareMode.ts"
 import type { TagState } from "../store/tags.ts"
 import { appendChanges } from "./appendShare.ts"
 import { type Applying, endPending } from "./applying.ts"
+import { appendPacked, flushCopies, foldPacked, packable } from "./copyPacked.ts"
 import { isRowError, sqlState } from "./errors.ts"
-import { createInstance, type InstanceRow, loadInstance, saveInstance } from "./instanceRows.ts"
-import { addCounts, type Changes, changesOf, type Plans, select, type Tx } from "./session.ts"
+import { appendOwn, swapOwnStage } from "./implicitShare.ts"
+import { deleteSlice } from "./implicitStatements.ts"
+import { type InstanceRow, loadInstance, saveInstance } from "./instanceRows.ts"
+import { addCounts, type Changes, changesOf, forget, type Plans, select, type Tx } from "./session.ts"
+import { foldBack } from "./spill.ts"
 import { exoticKeys, type TablePlan } from "./sql.ts"
-import { beginStage, canonicalTexts, settleWaiting, stageChanges, swapStage } from "./stageShare.ts"
+import { settleWaiting } from "./settle.ts"
+import { beginStage, canonicalTexts, stageChanges, swapStage } from "./stageShare.ts"
 import { collectRows, type Counts, matchingTags } from "./statements.ts"
+import { admitInstance, redefineInstance, tableState } from "./tableStates.ts"
 
 /**
  * Applies all shares at once: nothing is asked that need not be, statements are sent together, and any refusal fails the whole
@@ -34,6 +40,7 @@ export const commitTogether = async (
     const rows = await applyShare(tx, plans, share, now, { changes, careful: false })
     outcomes.push({ _tag: "Committed", key: share.instance.key, rows })
   }
+  await flushCopies(tx)
   return () => ({ outcomes, changes: changesOf(changes) })
 }
 
@@ -67,7 +74,7 @@ const isolated = async (
     return { _tag: "Committed", key, rows }
   } catch (error) {
     tx.raw?.discard()
-    tx.known.clear()
+    forget(tx)
     await tx.exec("rollback to savepoint share; release savepoint share")
     if (error instanceof ShareRejected)
       return { _tag: "Rejected", key, table, kind: error.kind, message: error.message }
@@ -93,22 +100,28 @@ const applyShare = async (
   }
   if (held !== null && repeatsSwap(held, share)) return held.rows
   const mode = effectiveMode(held, share)
-  const instance = held ?? (await createInstance(tx, share))
+  if (held !== null && held.hash !== share.instance.hash) await redefineInstance(tx, plan, share, held)
+  const instance = held ?? (await admitInstance(tx, plan, share))
+  const state = await tableState(tx, plan)
   const snapshots = new Map<string, number>()
   const applying: Applying = { tx, plan, share, changes, snapshots, careful, counting: false, instance }
   if (mode !== "append") await beginStage(applying)
-  if (applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
+  const packed = mode === "append" ? packable(applying, state) : null
+  if (packed === null) await flushCopies(tx)
+  if (packed === null && applying.instance.tagsDoubtful && share.messages.some(isEvent)) {
     throw new ShareRejected("unknown-row", "a move names rows by tags that are not stored")
   }
-  const folded = await foldShare(applying, mode)
+  const folded = packed === null ? await foldShare(applying, mode) : foldPacked(packed)
   const closing = folded.snapshotEnd ?? (share.upToDate ? "unknown" : null)
   if (applying.instance.pending !== null && closing !== null) {
     await endPending(applying, closing)
-    if (mode === "append") await settleWaiting(applying, closing)
+    if (mode === "append" && (state.explicit || state.spilled)) await settleWaiting(applying, closing)
   }
-  if (mode === "append") await appendChanges(applying, folded.changes.values())
-  else await stageChanges(applying, folded.changes.values())
-  if (mode === "swap") await swapStage(applying)
+  if (packed !== null) await appendPacked(applying, state, packed)
+  else if (mode !== "append") await stageChanges(applying, folded.changes.values())
+  else if (state.explicit) await appendChanges(applying, folded.changes.values())
+  else await appendOwn(applying, state, folded.changes.values())
+  if (mode === "swap") await (state.explicit ? swapStage(applying) : swapOwnStage(applying, state))
   if (applying.counting) await tx.raw?.flush()
   await saveInstance(tx, share, standing(applying, folded, mode, now, held?.staging === true))
   return applying.instance.rows
@@ -197,6 +210,7 @@ export const collectKeys = async (
   keys: ReadonlyArray<InstanceKey>,
   changes: Changes,
 ): Promise<ReadonlyArray<InstanceKey>> => {
+  await flushCopies(tx)
   for (const key of keys) tx.known.delete(key)
   const rows = await select<{ readonly id: number; readonly key: string; readonly table: string }>(
     tx,
@@ -215,6 +229,16 @@ export const collectKeys = async (
     if (plan === undefined) continue
     const [counts] = await select<Counts>(tx, collectRows(plan), [found.map(({ id }) => id)])
     addCounts(changes, table, counts ?? {})
+    const state = await tableState(tx, plan)
+    for (const { id } of found) {
+      const slice = state.slices.get(id) ?? {}
+      if (!state.explicit) {
+        const [dead] = await select<Counts>(tx, deleteSlice(plan, slice), Object.values(slice))
+        addCounts(changes, table, dead ?? {})
+      }
+      state.slices.remove(id)
+    }
+    await foldBack(tx, plan, state, null)
   }
   await tx.query(`delete from espalier.instances where id = any($1::int4[])`, [ids])
   const existing = new Set(rows.map(({ key }) => key))

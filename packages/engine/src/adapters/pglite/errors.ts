@@ -11,14 +11,26 @@ export const sqlState = (error: unknown): string =>
     : ""
 
 /**
- * Classes that say something about a statement's data or names (SQLSTATE appendix A): data exception, integrity, cardinality,
- * syntax or missing name, program limit. Everything else is the store's trouble.
+ * Classes that say something about the store as a whole (SQLSTATE appendix A): connection, transaction state, statement names,
+ * rollback, resources, objects in use, intervention, system, configuration, internal. Everything else is about a statement's data or
+ * names, or comes from a trigger of the app, which may raise any code it likes: that is the trouble of one instance.
  */
-const rowClasses: ReadonlySet<string> = new Set(["21", "22", "23", "42", "54"])
+const storeClasses: ReadonlySet<string> = new Set([
+  "08",
+  "25",
+  "26",
+  "40",
+  "53",
+  "55",
+  "57",
+  "58",
+  "F0",
+  "XX",
+])
 
-/** Postgres refused values of a share, not the store as a whole. */
+/** Postgres, or a trigger of the app, refused values of a share: not the store as a whole. */
 export const isRowError = (error: unknown): boolean =>
-  /^[0-9A-Z]{5}$/.test(sqlState(error)) && rowClasses.has(sqlState(error).slice(0, 2))
+  /^[0-9A-Z]{5}$/.test(sqlState(error)) && !storeClasses.has(sqlState(error).slice(0, 2))
 
 const kindOf = (error: unknown): StoreError["kind"] => {
   const state = sqlState(error)

@@ -5,6 +5,7 @@
 import type { InstanceCommit, StoredInstance } from "../../ports/LocalStore.ts"
 import type { InstanceKey } from "../../protocol/Shape.ts"
 import type { HeldState } from "../store/shareMode.ts"
+import type { Slice } from "../store/slice.ts"
 import type { Visibility } from "../store/version.ts"
 import { later, select, type Tx } from "./session.ts"
 
@@ -19,11 +20,16 @@ export interface InstanceRow extends HeldState {
   readonly pending: number | null
   /** Some other instance holds, or held, rows of the same local table. */
   readonly shared: boolean
+  /** The newest log entry among its rows, and the snapshot of the others: what any of its rows is at least as new as. */
+  readonly lsn: string | null
+  readonly op: string | null
+  readonly txid: string | null
+  readonly snapshot: number | null
 }
 
 const stateColumns = `i.id, i.node, i.table_name as "table", i.hash, i.handle, i.log_offset as "offset", i.complete, i.held as rows,
   i.last_up_to_date as "lastUpToDateAt", i.tags_doubtful as "tagsDoubtful", i.staging, i.stage_handle as "stageHandle",
-  i.pending_snapshot as pending, i.swapped, coalesce(t.shared, true) as shared`
+  i.pending_snapshot as pending, i.swapped, coalesce(t.shared, true) as shared, i.pos_lsn::text as lsn, i.pos_op::text as op, i.pos_txid::text as txid, i.snapshot`
 
 /** The instance of a key, or null. */
 export const loadInstance = async (tx: Tx, key: InstanceKey): Promise<InstanceRow | null> => {
@@ -39,7 +45,7 @@ export const loadInstance = async (tx: Tx, key: InstanceKey): Promise<InstanceRo
 }
 
 /** Creates the instance of a share, empty, and notes when its table becomes a shared one. */
-export const createInstance = async (tx: Tx, share: InstanceCommit): Promise<InstanceRow> => {
+export const createInstance = async (tx: Tx, share: InstanceCommit, slice: Slice): Promise<InstanceRow> => {
   const { bindings, hash, key, node, table } = share.instance
   for (const [other, row] of tx.known) if (row.table === table && !row.shared) tx.known.delete(other)
   await later(
@@ -50,8 +56,9 @@ export const createInstance = async (tx: Tx, share: InstanceCommit): Promise<Ins
   )
   await later(
     tx,
-    `insert into espalier.instances (key, node, table_name, bindings, hash) values ($1, $2, $3, $4::text::jsonb, $5)`,
-    [key, node, table, JSON.stringify(bindings), hash],
+    `insert into espalier.instances (key, node, table_name, bindings, hash, slice)
+       values ($1, $2, $3, $4::text::jsonb, $5, $6::text::jsonb)`,
+    [key, node, table, JSON.stringify(bindings), hash, JSON.stringify(slice)],
   )
   const created = await loadInstance(tx, key)
   if (created === null) throw new Error(`instance ${key} vanished while it was created`)
@@ -81,15 +88,27 @@ export const saveInstance = async (tx: Tx, share: InstanceCommit, row: InstanceR
   if (known !== undefined && onlyAdvances(known, row)) {
     await later(
       tx,
-      "update espalier.instances set log_offset = $2, last_up_to_date = $3, held = $4, complete = $5 where id = $1",
-      [row.id, row.offset, row.lastUpToDateAt, row.rows, row.complete],
+      `update espalier.instances set log_offset = $2, last_up_to_date = $3, held = $4, complete = $5, pos_lsn = $6, pos_op = $7,
+         pos_txid = $8, snapshot = $9 where id = $1`,
+      [
+        row.id,
+        row.offset,
+        row.lastUpToDateAt,
+        row.rows,
+        row.complete,
+        row.lsn,
+        row.op,
+        row.txid,
+        row.snapshot,
+      ],
     )
     return
   }
   await later(
     tx,
     `update espalier.instances set node = $2, bindings = $3::text::jsonb, hash = $4, handle = $5, log_offset = $6, complete = $7,
-       last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13, swapped = $14
+       last_up_to_date = $8, tags_doubtful = $9, staging = $10, stage_handle = $11, pending_snapshot = $12, held = $13, swapped = $14,
+       pos_lsn = $15, pos_op = $16, pos_txid = $17, snapshot = $18
      where id = $1`,
     [
       row.id,
@@ -106,6 +125,10 @@ export const saveInstance = async (tx: Tx, share: InstanceCommit, row: InstanceR
       row.pending,
       row.rows,
       row.swapped,
+      row.lsn,
+      row.op,
+      row.txid,
+      row.snapshot,
     ],
   )
 }

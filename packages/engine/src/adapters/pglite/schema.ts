@@ -11,7 +11,7 @@ import { type Plans, select, type Tx } from "./session.ts"
 import { baseDdl, planOf, sideDdl, type TablePlan } from "./sql.ts"
 
 /** Changes whenever the layout of our own tables does; part of every table's version. */
-const layoutVersion = 1
+const layoutVersion = 2
 
 /** Unreferenced snapshots are swept on open beyond this number. */
 const snapshotsKept = 1_000
@@ -32,9 +32,24 @@ export const openSchema = async (tx: Tx, graph: GraphData, plans: Plans): Promis
     const plan = plans.get(name)
     if (plan === undefined) await dropTable(tx, planOf(emptyTable(name)))
     else if (version !== versionOf(graph, name)) await dropTable(tx, plan)
+    // Somebody dropped or changed it behind our back: its rows are fetched anew, or they would be missing in silence.
+    else if (!(await isWhole(tx, plan))) await dropTable(tx, plan)
   }
   for (const [name, plan] of plans) await createTable(tx, graph, plan, known.has(name))
   await forgetUnfinished(tx, plans)
+}
+
+/** The table and those beside it are there, with every declared column in its declared type. More columns are the app's own. */
+const isWhole = async (tx: Tx, { app, columns, held, stage }: TablePlan): Promise<boolean> => {
+  const [found] = await select<{ readonly whole: boolean }>(
+    tx,
+    `select to_regclass($2) is not null and to_regclass($3) is not null
+       and count(*) filter (where wanted.type::regtype = a.atttypid) = count(*) as whole
+     from unnest($4::text[], $5::text[]) as wanted(name, type)
+     left join pg_attribute a on a.attrelid = to_regclass($1) and a.attname = wanted.name and not a.attisdropped`,
+    [app, held, stage, columns.map(({ name }) => name), columns.map(({ type }) => type)],
+  )
+  return found?.whole === true
 }
 
 const versionOf = (graph: GraphData, table: string): string =>
@@ -106,6 +121,6 @@ const sweepSnapshots = async (tx: Tx, plans: Plans): Promise<void> => {
   ])
   await tx.exec(
     `delete from espalier.snapshots where id not in (select named.id from
-       (${["select pending_snapshot from espalier.instances", ...named].join(" union ")}) as named(id) where named.id is not null)`,
+       (${["select pending_snapshot from espalier.instances", "select snapshot from espalier.instances", ...named].join(" union ")}) as named(id) where named.id is not null)`,
   )
 }

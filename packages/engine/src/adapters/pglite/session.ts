@@ -6,10 +6,12 @@ import type { TableChange } from "../../ports/LocalStore.ts"
 import { refuseUnstorable } from "../store/rowKey.ts"
 import type { TagState } from "../store/tags.ts"
 import type { RowVersion, Visibility } from "../store/version.ts"
+import type { WaitingCopy } from "./copyPacked.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import type { RawSession } from "./RawSession.ts"
 import type { Field, TablePlan } from "./sql.ts"
 import type { Counts } from "./statements.ts"
+import type { TableState } from "./tableStates.ts"
 import type { Cell, Column } from "./wire/arrays.ts"
 
 /** Rows per statement: bounds the memory of one statement, and nothing else. */
@@ -23,8 +25,20 @@ export interface Tx {
   readonly raw: RawSession | null
   /** Instances as they are stored, by key; this adapter is their only writer. Emptied when a transaction fails. */
   readonly known: Map<string, InstanceRow>
+  /** How each table keeps its provenance, by local name; emptied with `known`. */
+  readonly tables: Map<string, TableState>
   /** Instances whose first snapshot met rows that were there: not tried by COPY again. */
   readonly overlapping: Set<number>
+  /** Rows that wait for their COPY; see `copyPacked.ts`. */
+  readonly copies: Array<WaitingCopy>
+  /** Fewer rows of a first snapshot are sent as arrays, not by COPY. */
+  readonly fewestCopied: number
+}
+
+/** Forgets what was read of instances and tables: what was written since may not stay. */
+export const forget = (tx: Pick<Tx, "known" | "tables">): void => {
+  tx.known.clear()
+  tx.tables.clear()
 }
 
 /** Plans by local table name. */

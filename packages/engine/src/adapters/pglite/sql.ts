@@ -97,7 +97,7 @@ const ownPrefix = (declared: ReadonlyArray<string>): string => {
 }
 
 /** A name of at most 63 bytes: Postgres cuts longer ones silently, and two tables could then share one. */
-const sideName = (prefix: string, table: string): string => {
+export const sideName = (prefix: string, table: string): string => {
   const name = prefix + table
   return new TextEncoder().encode(name).length <= 63 ? name : `${prefix}${hashOf(table)}`
 }
@@ -105,13 +105,19 @@ const sideName = (prefix: string, table: string): string => {
 /** Tables of ours that no local table owns. */
 export const baseDdl: ReadonlyArray<string> = [
   `create schema if not exists espalier`,
-  `create table if not exists espalier.tables (name text primary key, version text not null, shared bool not null default false)`,
+  `create table if not exists espalier.tables (name text primary key, version text not null, shared bool not null default false,
+     explicit bool not null default false, spilled bool not null default false)`,
   `create table if not exists espalier.snapshots (id int4 generated always as identity primary key,
      state text not null, seen_xmin text, seen_xmax text, seen_xip text[])`,
   `create table if not exists espalier.instances (id int4 generated always as identity primary key, key text not null unique,
      node text not null, table_name text not null, bindings jsonb not null, hash text not null, handle text, log_offset text,
      complete bool not null default false, last_up_to_date float8, tags_doubtful bool not null default false,
-     staging bool not null default false, stage_handle text, swapped bool not null default false, pending_snapshot int4, held int4 not null default 0)`,
+     staging bool not null default false, stage_handle text, swapped bool not null default false, pending_snapshot int4, held int4 not null default 0,
+     slice jsonb not null default '{}', pos_lsn int8, pos_op int8, pos_txid int8, snapshot int4)`,
+  `alter table espalier.tables add column if not exists explicit bool not null default false,
+     add column if not exists spilled bool not null default false`,
+  `alter table espalier.instances add column if not exists slice jsonb not null default '{}', add column if not exists pos_lsn int8,
+     add column if not exists pos_op int8, add column if not exists pos_txid int8, add column if not exists snapshot int4`,
 ]
 
 /** Provenance and stage of one local table. */
@@ -121,13 +127,13 @@ export const sideDdl = (plan: TablePlan): ReadonlyArray<string> => {
   const allColumns = plan.columns.map(({ quoted, type }) => `${quoted} ${type}`)
   const version = `${own.lsn} int8, ${own.op} int8, ${own.txid} int8, ${own.snapshot} int4`
   const tags = `${own.tags} text[], ${own.active} bool[]`
-  const primaryKey = `primary key (${[...plan.keys.map(({ quoted }) => quoted), own.instance].join(", ")})`
+  const keys = plan.keys.map(({ quoted }) => quoted).join(", ")
   return [
     `create table if not exists ${plan.held} (${keyColumns.join(", ")}, ${own.instance} int4 not null, ${version},
-       ${own.writer} int4 not null, ${tags}, ${primaryKey})`,
+       ${own.writer} int4 not null, ${tags}, primary key (${keys}, ${own.instance}))`,
     `create index if not exists ${quoteIdent(sideName("held_", plan.def.name))} on ${plan.held} (${own.instance})`,
-    `create table if not exists ${plan.stage} (${allColumns.join(", ")}, ${own.instance} int4 not null, ${version}, ${tags}, ${primaryKey})`,
-    `create index if not exists ${quoteIdent(sideName("staged_", plan.def.name))} on ${plan.stage} (${own.instance})`,
+    `create table if not exists ${plan.stage} (${allColumns.join(", ")}, ${own.instance} int4 not null, ${version}, ${tags},
+       primary key (${own.instance}, ${keys}))`,
   ]
 }
 

@@ -4,16 +4,9 @@
  */
 import type { Patch, Put, RowChange } from "../store/fold.ts"
 import { continuesStage } from "../store/shareMode.ts"
-import type { RowVersion, Visibility } from "../store/version.ts"
-import {
-  type Contested,
-  contested,
-  type ContestedRow,
-  isOpen,
-  requireHeld,
-  retag,
-  verdictOn,
-} from "./appendShare.ts"
+import type { RowVersion } from "../store/version.ts"
+import { requireHeld, retag } from "./appendShare.ts"
+import { type Contested, contested, type ContestedRow, isOpen, verdictOn } from "./contest.ts"
 import { type Applying, change, endPending, storedVersion } from "./applying.ts"
 import {
   addCounts,
@@ -36,8 +29,6 @@ import {
   stageRows,
   swapRows,
   unstageRows,
-  waitingRows,
-  writeWaiting,
 } from "./stageStatements.ts"
 import { type Counts, holdFields, holdRows, keepAside, reviseFields, reviseRows } from "./statements.ts"
 
@@ -96,28 +87,6 @@ export const stageChanges = async (applying: Applying, changes: Iterable<RowChan
 
 const staged = async (applying: Applying, version: RowVersion) =>
   versionCells(await storedVersion(applying, version))
-
-/** The `snapshot-end` (or the up-to-date) of rows that waited for it has come: those that win become readable. */
-export const settleWaiting = async (applying: Applying, visibility: Visibility): Promise<void> => {
-  const { instance, plan, tx } = applying
-  const rows = await select<ContestedRow & KeyRow>(tx, waitingRows(plan), [instance.id])
-  if (rows.length === 0) return
-  const version: RowVersion = { _tag: "Snapshot", visibility }
-  const cells = cellsByKey(plan, rows, instance.id)
-  const winning = [...cells.values()].filter(({ cell }) => verdictOn(applying, version, cell) === "write")
-  await keepOpen(applying, winning)
-  const keys = winning.map(({ key }) => key)
-  await change(applying, writeWaiting(plan), fieldsOf(plan.keys), keys)
-  const own = [...(await staged(applying, version)), String(instance.id)]
-  await change(
-    applying,
-    reviseRows(plan),
-    reviseFields(plan),
-    keys.map((key) => [...key, ...own]),
-    { scalars: [] },
-  )
-  await tx.query(clearStage(plan), [instance.id])
-}
 
 interface KeyRow {
   readonly [key: `k${number}`]: string

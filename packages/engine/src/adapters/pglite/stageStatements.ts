@@ -72,13 +72,6 @@ export const clearStage = (plan: TablePlan): string =>
 const keyTexts = (plan: TablePlan): string =>
   plan.keys.map((key, index) => `s.${key.quoted}::text as k${index}`).join(", ")
 
-/** Rows of the instance `$1` that wait for its `snapshot-end`, with the version of their readable value. */
-export const waitingRows = (plan: TablePlan): string =>
-  `select ${keyTexts(plan)}, p.${plan.own.instance} as holder, ${versionColumns(plan, "p", true)}
-    from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")}
-    left join espalier.snapshots x on x.id = p.${plan.own.snapshot}
-    where s.${plan.own.instance} = $1::int4`
-
 /** Staged rows of the instance `$1` that another instance wrote or holds: their own version and tags, and the readable one's. */
 export const contestedRows = (plan: TablePlan): string => {
   const { own } = plan
@@ -89,15 +82,6 @@ export const contestedRows = (plan: TablePlan): string => {
     left join espalier.snapshots x on x.id = p.${own.snapshot}
     left join espalier.snapshots y on y.id = s.${own.snapshot}
     where s.${own.instance} = $1::int4 and (p.${own.instance} <> $1::int4 or p.${own.writer} <> $1::int4)`
-}
-
-/** Makes the named staged rows of an instance readable; their provenance is there already. */
-export const writeWaiting = (plan: TablePlan): string => {
-  const columns = plan.columns.map(({ quoted }) => `s.${quoted}`).join(", ")
-  const select = `select ${columns} from ${plan.stage} s join input on ${keyIsInput(plan, "s")}
-    where s.${plan.own.instance} = $${plan.keys.length + 1}::int4`
-  return `with ${inputOf(fieldsOf(plan.keys))}, app as (${upsertApp(plan, plan.columns, select)})
-    select (select count(*) from app where fresh)::int4 as inserted, (select count(*) from app where not fresh)::int4 as updated`
 }
 
 /** Makes all staged rows of an instance readable and held, except the named ones, which others wrote later. */

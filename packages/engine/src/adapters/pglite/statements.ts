@@ -33,13 +33,24 @@ const without = (
   keys: ReadonlyArray<PlanColumn>,
 ): ReadonlyArray<PlanColumn> => columns.filter((column) => !keys.includes(column))
 
-/** An upsert into the local table that touches only rows that differ; `select` yields the columns in order. */
-export const upsertApp = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, select: string): string => {
+/**
+ * An upsert into the local table that touches only rows that differ; `select` yields the columns in order. `insist` is asked of a row
+ * `t` that is there, before anything else.
+ */
+export const upsertApp = (
+  plan: TablePlan,
+  columns: ReadonlyArray<PlanColumn>,
+  select: string,
+  insist?: string,
+): string => {
   const rest = without(columns, plan.keys).map(({ quoted }) => quoted)
+  const key = plan.keys[0]?.quoted ?? ""
+  const keyOnly = // Rows alike in their key are alike; the guard is named all the same, because its parameters are given.
+    insist === undefined ? "do nothing" : `do update set ${key} = excluded.${key} where false and ${insist}`
   const action =
     rest.length === 0
-      ? "do nothing"
-      : `do update set ${rest.map((column) => `${column} = excluded.${column}`).join(", ")} where ${differs(
+      ? keyOnly
+      : `do update set ${rest.map((column) => `${column} = excluded.${column}`).join(", ")} where ${insist === undefined ? "" : `${insist} and `}${differs(
           rest,
           (column) => `t.${column}`,
           (column) => `excluded.${column}`,

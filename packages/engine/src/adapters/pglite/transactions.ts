@@ -7,7 +7,8 @@ import type { PGlite } from "@electric-sql/pglite"
 import type { CommitResult } from "../../ports/LocalStore.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import { RawSession } from "./RawSession.ts"
-import type { Plans, Tx } from "./session.ts"
+import { forget, type Plans, type Tx } from "./session.ts"
+import type { TableState } from "./tableStates.ts"
 import { Upkeep } from "./Upkeep.ts"
 
 /** What the store needs of a PGlite instance. The optional part makes it several times faster. */
@@ -29,15 +30,19 @@ export interface Transactions {
 type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promise<Value>
 
 /**
- * Triggers of the app can tell our writes from the user's. Our statements look rows up by key, however old the statistics are that
- * their plan was made with; the settings end with the transaction.
+ * Triggers of the app can tell our writes from the user's, and cached plans are used from the first time on; both end with the
+ * transaction.
  */
-const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-  set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)`
+const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 /** Transactions on a database. */
-export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transactions => {
+export const makeTransactions = (
+  pglite: PgliteDatabase,
+  plans: Plans,
+  fewestCopied: number,
+): Transactions => {
   const known = new Map<string, InstanceRow>()
+  const tables = new Map<string, TableState>()
   const overlapping = new Set<number>()
   const { execProtocol, _runExclusiveTransaction: lock } = pglite
   const raw =
@@ -46,11 +51,12 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
       : new RawSession({ execProtocol: (message, options) => execProtocol.call(pglite, message, options) })
   const run: Run =
     raw === null || lock === undefined
-      ? (body, changes) => plainly(pglite, { known, overlapping, raw: null }, body, changes)
+      ? (body, changes) =>
+          plainly(pglite, { known, tables, overlapping, fewestCopied, raw: null }, body, changes)
       : (body, changes) =>
-          lock.call(pglite, () => rawly(raw, { known, overlapping }, body, changes)) as ReturnType<
-            typeof body
-          >
+          lock.call(pglite, () =>
+            rawly(raw, { known, tables, overlapping, fewestCopied }, body, changes),
+          ) as ReturnType<typeof body>
   const upkeep = new Upkeep()
   // VACUUM runs in no transaction; without the raw protocol there is no way to hold the lock around it.
   const keepUp = async (): Promise<void> => {
@@ -64,7 +70,7 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
       await pglite.syncToFs()
       return value
     } catch (error) {
-      known.clear()
+      forget({ known, tables })
       throw error
     }
   }
@@ -94,18 +100,23 @@ export const makeTransactions = (pglite: PgliteDatabase, plans: Plans): Transact
 
 const plainly = <Value>(
   pglite: PgliteDatabase,
-  state: Pick<Tx, "known" | "overlapping" | "raw">,
+  state: Omit<Tx, "copies" | "query" | "exec">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> =>
   pglite.transaction(async (tx) => {
     if (changes) await tx.exec("set local espalier.syncing = 'on'")
-    return body({ ...state, query: (sql, params) => tx.query(sql, params), exec: (sql) => tx.exec(sql) })
+    return body({
+      ...state,
+      copies: [],
+      query: (sql, params) => tx.query(sql, params),
+      exec: (sql) => tx.exec(sql),
+    })
   })
 
 const rawly = async <Value>(
   raw: RawSession,
-  state: Pick<Tx, "known" | "overlapping">,
+  state: Omit<Tx, "copies" | "query" | "exec" | "raw">,
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
@@ -116,6 +127,7 @@ const rawly = async <Value>(
     const value = await body({
       ...state,
       raw,
+      copies: [],
       query: (sql, params) => raw.query(sql, params),
       exec: (sql) => raw.exec(sql),
     })

@@ -55,22 +55,47 @@ export const canonicalPlain: Canonical = (type, text) => {
   }
 }
 
-const integerBits: Readonly<Record<string, bigint>> = { int2: 15n, int4: 31n, int8: 63n }
+const numberPattern = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i
+const noNumberPattern = /^\s*([+-]?inf(inity)?|nan)\s*$/i
+/** Words that stand for a date; any other has a digit. */
+const dateWordPattern = /^\s*([+-]?infinity|epoch|now|today|tomorrow|yesterday|allballs)\s*$/i
+const hexPattern = /^([0-9a-f]{2})*$/i
+const arrayPattern = /^\s*(\[[^{]*=)?\{[\s\S]*\}\s*$/
+/** An escaped NUL: `json` keeps it as text, `jsonb` cannot. */
+const escapedNulPattern = /(^|[^\\])(\\\\)*\\u0000/
 
-/** Refuses texts that Postgres would refuse for the type. Covers the plain types, JSON, and what no text may hold. */
+const isNumber = (text: string): boolean => numberPattern.test(text) || noNumberPattern.test(text)
+const isDate = (text: string): boolean => /\d/.test(text) || dateWordPattern.test(text)
+
+/** Texts of a type, as far as it can be told without a database: no value is refused, and no nonsense is taken. */
+const isOfType: Readonly<Record<string, (text: string) => boolean>> = {
+  uuid: (text) => uuidPattern.test(text),
+  bool: (text) => ["true", "false"].includes(canonicalPlain("bool", text)),
+  int2: (text) => integerPattern.test(text) && fits(BigInt(text.trim()), 15n),
+  int4: (text) => integerPattern.test(text) && fits(BigInt(text.trim()), 31n),
+  int8: (text) => integerPattern.test(text) && fits(BigInt(text.trim()), 63n),
+  float4: isNumber,
+  float8: isNumber,
+  numeric: isNumber,
+  json: (text) => isJson(text),
+  jsonb: (text) => isJson(text) && !escapedNulPattern.test(text),
+  bytea: (text) => !text.startsWith("\\x") || hexPattern.test(text.slice(2)),
+  date: isDate,
+  time: isDate,
+  timestamp: isDate,
+  timestamptz: isDate,
+  interval: isDate,
+}
+
+/** Refuses texts that Postgres would refuse for the type: of the wrong kind, and what no text may hold. */
 export const checkText = (type: string, column: string, text: string): void => {
   refuseUnstorable(column, text)
-  const bits = integerBits[type]
-  const bad =
-    (type === "uuid" && !uuidPattern.test(text)) ||
-    (type === "bool" && !["true", "false"].includes(canonicalPlain("bool", text))) ||
-    (bits !== undefined && !(integerPattern.test(text) && fits(BigInt(text.trim()), bits))) ||
-    ((type === "json" || type === "jsonb") && !isJson(text))
-  if (bad)
-    throw new ShareRejected(
-      "row",
-      `column ${column}: invalid input syntax for type ${type}: "${text.slice(0, 80)}"`,
-    )
+  const known = type.endsWith("[]") ? arrayPattern.test(text) : (isOfType[type]?.(text) ?? true)
+  if (known) return
+  throw new ShareRejected(
+    "row",
+    `column ${column}: invalid input syntax for type ${type}: "${text.slice(0, 80)}"`,
+  )
 }
 
 /** Refuses what can be stored in no Postgres text: a NUL, or a surrogate without its other half. */

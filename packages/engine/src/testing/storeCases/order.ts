@@ -127,10 +127,8 @@ export const orderCases: KitCases = [
     "lets chunk rows that another instance holds wait for the snapshot-end, also across a crash",
     Effect.fnUntraced(function* ({ commit, harness, holds, shows }) {
       yield* commit(
-        shareOf(one, [
-          insert("items", item(1, "log"), { lsn: 20, txid: 150 }),
-          insert("items", item(2, "log"), { lsn: 20, txid: 190 }),
-        ]),
+        shareOf(one, [insert("items", item(1, "log"), { lsn: 20, txid: 150 })]),
+        shareOf(storeInstance("three"), [insert("items", item(2, "log"), { lsn: 21, txid: 190 })]),
       )
       yield* commit(
         shareOf(

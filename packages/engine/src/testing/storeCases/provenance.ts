@@ -88,7 +88,7 @@ export const provenanceCases: KitCases = [
     }),
   ],
   [
-    "tells an owner's binding values: distinct, without NULL, from its own rows only",
+    "tells an owner's binding values row by row: without NULL, from its own rows only",
     Effect.fnUntraced(function* ({ commit, harness }) {
       const row = (id: number, owner: string | null, name: string | null) =>
         insert("items", { ...full(id, ""), owner, name })
@@ -103,22 +103,33 @@ export const provenanceCases: KitCases = [
         ]),
         shareOf(two, [row(6, "z", "y"), row(1, "b", "x"), seen]),
       )
-      yield* same("values", yield* harness.store().ownerValues(["two", "one", "nobody"], ["owner", "name"]), [
-        {
-          owner: "two",
-          values: [
-            ["b", "x"],
-            ["z", "y"],
-          ],
-        },
-        {
-          owner: "one",
-          values: [
-            ["a", "x"],
-            ["b", "x"],
-          ],
-        },
-        { owner: "nobody", values: [] },
+      const at = (key: string, ...values: ReadonlyArray<string>) => ({ key: [key], values })
+      const none = (key: string) => ({ key: [key], values: null })
+      const store = harness.store()
+      yield* same("all rows", yield* store.ownerRows(["two", "one", "nobody"], ["owner", "name"]), [
+        { owner: "two", rows: [at("1", "b", "x"), at("6", "z", "y")] },
+        { owner: "one", rows: [at("2", "a", "x"), at("3", "a", "x"), at("1", "b", "x")] },
+        { owner: "nobody", rows: [] },
+      ])
+      // One asked in another spelling, one held by the other, one with a NULL, one unknown.
+      const asked = [["03"], ["1"], ["6"], ["5"], ["9"]]
+      yield* same("some rows", yield* store.ownerRowsAt("one", ["owner", "name"], asked), [
+        at("3", "a", "x"),
+        at("1", "b", "x"),
+        none("6"),
+        none("5"),
+        none("9"),
+      ])
+      yield* same("of nobody", yield* store.ownerRowsAt("nobody", ["owner"], [["1"]]), [none("1")])
+      yield* commit(
+        shareOf(one, [
+          del("items", { id: "3" }, { lsn: 9 }),
+          update("items", { id: "1", owner: "q" }, { lsn: 9, op: 2 }),
+        ]),
+      )
+      yield* same("after log", yield* store.ownerRowsAt("one", ["owner"], [["3"], ["1"]]), [
+        none("3"),
+        at("1", "q"),
       ])
     }),
   ],

@@ -1,0 +1,2 @@
+/** Public surface of the adapters that need Node. */
+export { lockName, openDirectory } from "./openDirectory.ts"
