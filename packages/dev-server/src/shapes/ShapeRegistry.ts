@@ -135,6 +135,16 @@ export class ShapeRegistry {
     return this.#byTable.get(relation)?.all ?? new Set()
   }
 
+  /** The shapes over tables, and those that take inner values from them. */
+  touching(relations: Iterable<string>): ReadonlySet<Shape> {
+    const found = new Set<Shape>()
+    for (const relation of relations) {
+      for (const shape of this.over(relation)) found.add(shape)
+      for (const shape of this.#dependents.get(relation) ?? []) found.add(shape)
+    }
+    return found
+  }
+
   /**
    * The shapes that transactions concern, each with the changes of its table that can matter to it. A shape whose inner
    * tables were touched gets the transactions whole.
