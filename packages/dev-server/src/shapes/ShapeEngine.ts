@@ -7,11 +7,11 @@ import type { StoredShape } from "../store/ShapeStore.ts"
 import type { EngineOptions } from "./EngineOptions.ts"
 import type { Definition, DefinitionRequest } from "./Definition.ts"
 import { Definitions } from "./Definitions.ts"
-import { drain, type DrainContext, type Drained } from "./drain.ts"
+import { drain, type Drained } from "./drain.ts"
 import { type Background, make as makeBackground } from "./Background.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import { type Shape, type ValueSets, wake } from "./Shape.ts"
-import { ShapeLog } from "./ShapeLog.ts"
+import { type Shape, wake } from "./Shape.ts"
+import type { ShapeLog } from "./ShapeLog.ts"
 import { ShapeRegistry } from "./ShapeRegistry.ts"
 import { SnapshotChunks } from "./SnapshotChunks.ts"
 import { SnapshotFiles } from "./SnapshotFiles.ts"
@@ -19,7 +19,7 @@ import { pagesOf, readPages } from "./pages.ts"
 import { createRound } from "./create.ts"
 import { tablesOf, takeUp } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
-import { upTo } from "./keys.ts"
+import { bear } from "./stored.ts"
 
 /** Taken changes after which the capture tidies up. */
 const takenPerTidy = 5_000
@@ -28,7 +28,6 @@ const takenPerTidy = 5_000
 export class ShapeEngine {
   readonly #options: EngineOptions
   readonly #queue = makeQueue()
-  readonly #context: DrainContext
   readonly #files: SnapshotFiles
   readonly #registry = new ShapeRegistry()
   readonly #definitions: Definitions
@@ -43,7 +42,6 @@ export class ShapeEngine {
 
   private constructor(options: EngineOptions) {
     this.#options = options
-    this.#context = options
     this.#definitions = new Definitions(options.db)
     this.#files = new SnapshotFiles(options.snapshotFolder)
     this.#background = makeBackground(options.onFailure)
@@ -101,9 +99,7 @@ export class ShapeEngine {
 
   /** Requests waiting over all shapes. */
   get waiterCount(): number {
-    let count = 0
-    for (const shape of this.#registry.values()) count += shape.waiters.size
-    return count
+    return this.#registry.waiterCount
   }
 
   /** Resolves when everything committed before the call has been told. */
@@ -140,11 +136,9 @@ export class ShapeEngine {
     // Outside the queue: tracking waits for whoever holds a lock on the table, and everybody else must not.
     const tables = tablesOf(definition)
     await this.#options.capture.track(tables)
-    return (await this.#queue.run(() => this.#create(request, tables))) ?? this.#createAgain(request)
-  }
-
-  /** The tables changed between tracking and snapshot: what was analysed no longer holds. */
-  #createAgain(request: DefinitionRequest): Promise<Shape> {
+    const shape = await this.#queue.run(() => this.#create(request, tables))
+    if (shape !== null) return shape
+    // The tables changed between tracking and snapshot: what was analysed no longer holds.
     this.#definitions.clear()
     return this.shapeFor(request)
   }
@@ -154,7 +148,7 @@ export class ShapeEngine {
     return this.#queue.run(async () => {
       const round = { registry: this.#registry, shape, definition, request }
       const { drained, subset, error } = await this.#options.db.transaction((sql) =>
-        subsetRound(sql, this.#context, round),
+        subsetRound(sql, this.#options, round),
       )
       this.#apply(drained)
       if (error !== undefined) throw error
@@ -197,7 +191,7 @@ export class ShapeEngine {
     return this.#queue.run(async () => {
       this.#isDirty = false
       try {
-        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#context, this.#registry)))
+        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#options, this.#registry)))
         await this.#tidy()
       } catch (error) {
         this.#isDirty = true
@@ -236,22 +230,15 @@ export class ShapeEngine {
   }
 
   #register(
-    begun: { readonly handle: string; readonly snapshot: SnapshotChunks; readonly sets: ValueSets },
+    begun: Pick<Shape, "handle" | "snapshot" | "sets">,
     request: DefinitionRequest,
     definition: Definition,
   ): Shape {
-    const shape: Shape = {
-      ...begun,
-      request,
-      definition,
-      log: new ShapeLog(this.#options.chunkBytes),
-      readTo: begun.snapshot.isComplete ? null : upTo(definition, null),
-      waiters: new Set(),
-      bornAt: this.lastNumber,
-      hasStreams: false,
-      isVoid: false,
-      lastUsedAt: this.#options.now(),
-    }
+    const { chunkBytes, now } = this.#options
+    const shape = bear(
+      { ...begun, request, definition, bornAt: this.lastNumber, lastUsedAt: now() },
+      chunkBytes,
+    )
     this.#registry.add(shape)
     return shape
   }

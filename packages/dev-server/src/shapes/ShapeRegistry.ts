@@ -77,6 +77,13 @@ export class ShapeRegistry {
     return this.#byHandle.size
   }
 
+  /** Requests waiting over all shapes. */
+  get waiterCount(): number {
+    let count = 0
+    for (const shape of this.#byHandle.values()) count += shape.waiters.size
+    return count
+  }
+
   values(): IterableIterator<Shape> {
     return this.#byHandle.values()
   }
