@@ -11,6 +11,7 @@ import { startPostgres } from "../conformance/postgres.ts"
 import { forget } from "../src/Backend.ts"
 import { makePool } from "../src/db/Postgres.ts"
 import { DevServer, type ServerOptions } from "../src/DevServer.ts"
+import { makeRng } from "./support/random.ts"
 import { ReplayClient } from "./support/ReplayClient.ts"
 
 const started = await startPostgres()
@@ -139,6 +140,43 @@ describe.skipIf(started.reason !== undefined)(
       }
     })
 
+    it("reads a large snapshot page by page and meets the log exactly once while several clients write", async () => {
+      await pool.query("insert into t select g * 2, g % 10 from generate_series(2, 40000) g")
+      const server = await start({ chunkBytes: 300_000 })
+      const clients = ["TRUE", "n > 4"].map((where) => new ReplayClient(server.url, { table: "t", where }))
+      let [isReading, written] = [true, 0]
+      const reading = Promise.all(clients.map((client) => client.catchUp())).finally(() => {
+        isReading = false
+      })
+      const write = async (seed: number): Promise<void> => {
+        const rng = makeRng(seed)
+        const id = () => rng.int(1, 80_010)
+        while (isReading) {
+          await pool.query(
+            `update t set n = (n + 5) % 10 where id between ${id()} and ${id()} and id % 70 = 0 and id < 4000`,
+          )
+          await pool.query(`insert into t values (${id() * 2 + 1}, 7) on conflict do nothing`)
+          await pool.query(
+            `update t set id = ${seed * 1_000_000 + written} where id = ${id()} and id < 80010`,
+          )
+          await pool.query(`delete from t where id = ${id()}`)
+          written += 1
+        }
+      }
+      await Promise.all([reading, write(1), write(2)])
+      assert.isAbove(written, 5)
+      for (const [index, where] of ["true", "n > 4"].entries()) {
+        const client = clients[index]
+        await client?.catchUp()
+        const { rows } = await pool.query<{ row: string }>(
+          `select concat_ws('|', id, n) as row from t where ${where}`,
+        )
+        const held = (client?.values ?? []).map((value) => Object.values(value).join("|"))
+        assert.deepStrictEqual(held.toSorted(), rows.map(({ row }) => row).toSorted())
+        assert.strictEqual(client?.refetches, 0)
+      }
+    })
+
     it("waits with a snapshot for a transaction that is writing", async () => {
       const server = await start()
       const writer = await pool.connect()
@@ -178,6 +216,20 @@ describe.skipIf(started.reason !== undefined)(
         client.values.find((row) => row["id"] === "1"),
         { id: "1", n: "10" },
       )
+    })
+
+    it("rotates shapes that take their inner values from a table whose old rows are no longer logged", async () => {
+      const server = await start()
+      await pool.query("create table u (id int primary key, t_id int); insert into u values (1, 1)")
+      const [client, other] = ["id IN (SELECT t_id FROM u)", "TRUE"].map(
+        (where) => new ReplayClient(server.url, { table: "t", where }),
+      ) as [ReplayClient, ReplayClient]
+      await client.catchUp()
+      await other.catchUp()
+      await pool.query("alter table u replica identity default; update u set t_id = 2")
+      await client.catchUp()
+      await other.catchUp()
+      assert.deepStrictEqual([ids(client), client.refetches, other.refetches], [["2"], 1, 0])
     })
 
     it("leaves no slot, publication or schema behind", async () => {

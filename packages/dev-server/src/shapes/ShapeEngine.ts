@@ -105,7 +105,8 @@ export class ShapeEngine {
   /** Resolves when everything committed before the call has been told. */
   async settle(): Promise<void> {
     if (!this.#isClosed && (await this.#options.capture.isBehind())) this.#isDirty = true
-    while (this.#isDirty && !this.#isClosed) {
+    // A round under way may have begun before; the next takes it all. Those who never stop writing hold nobody up.
+    for (let round = 0; round < 2 && this.#isDirty && !this.#isClosed; round += 1) {
       this.#settling ??= this.#round().finally(() => {
         this.#settling = null
       })
