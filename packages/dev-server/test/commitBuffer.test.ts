@@ -55,8 +55,8 @@ const table: PublishedTable = {
   partial: [],
 }
 const tables = new Map([
-  ["7", table],
-  ["8", table],
+  ["7", [table]],
+  ["8", [table]],
 ])
 
 const filled = (...messages: ReadonlyArray<Buffer>): CommitBuffer => {
@@ -87,6 +87,22 @@ describe("The commit buffer", () => {
         { operation: "update", relation: "7", position: 0, oldRow: '("1","lo,ng")', newRow: '("2","lo,ng")' },
       ],
     })
+  })
+
+  it("hands a change of a partition to its root and to itself, under one position", () => {
+    const root = [...tables.values()].flat()[0]
+    assert.isDefined(root)
+    const both = new Map([["8", [root, { ...root, oid: "8" }]]])
+    const buffer = filled(relation(8, "id", "name"), begin(5), insert(8, "1", "a"), commit(100))
+    const [transaction] = buffer.visible(everything) ?? []
+    assert.isDefined(transaction)
+    assert.deepStrictEqual(
+      toCaptured(transaction, both).changes.map(({ relation: oid, position }) => [oid, position]),
+      [
+        [root.oid, 0],
+        ["8", 0],
+      ],
+    )
   })
 
   it("counts a table as emptied where the log names no whole old row", () => {

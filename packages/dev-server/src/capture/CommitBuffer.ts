@@ -135,27 +135,30 @@ const isVisible = ({ xmin, xmax, running }: Visibility, low: number): boolean =>
   return xid < xmin || (xid < xmax && !running.has(xid))
 }
 
-/** A logged transaction as changes of published tables. `tables` by every oid the log names them under. */
+/** Published tables by every oid the log names them under: a partition's is its own and its root's. */
+export type TablesBySource = ReadonlyMap<string, ReadonlyArray<PublishedTable>>
+
+/** A logged transaction as changes of published tables. */
 export const toCaptured = (
   { xid, lsn, changes, truncated }: LoggedTransaction,
-  tables: ReadonlyMap<string, PublishedTable>,
+  tables: TablesBySource,
 ): CapturedTransaction => {
-  const emptied = new Set(truncated.flatMap((oid) => tables.get(oid)?.oid ?? []))
+  const emptied = new Set(truncated.flatMap((oid) => tables.get(oid) ?? []).map((table) => table.oid))
   const told: Array<RowChange> = []
   for (const [index, { operation, relation, before, after }] of changes.entries()) {
-    const table = tables.get(relation.oid)
-    if (table === undefined) continue
-    if (operation !== "insert" && before === null) {
-      emptied.add(table.oid)
-      continue
+    for (const table of tables.get(relation.oid) ?? []) {
+      if (operation !== "insert" && before === null) {
+        emptied.add(table.oid)
+        continue
+      }
+      told.push({
+        operation,
+        relation: table.oid,
+        position: index * 2,
+        oldRow: before === null ? null : literal(table, relation, before, before),
+        newRow: after === null ? null : literal(table, relation, after, before),
+      })
     }
-    told.push({
-      operation,
-      relation: table.oid,
-      position: index * 2,
-      oldRow: before === null ? null : literal(table, relation, before, before),
-      newRow: after === null ? null : literal(table, relation, after, before),
-    })
   }
   return { txid: xid, lsn, changes: told, truncated: [...emptied] }
 }

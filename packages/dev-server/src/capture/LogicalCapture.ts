@@ -10,7 +10,7 @@ import { quoteIdent } from "../db/identifier.ts"
 import { readValue, SnapshotRetry } from "../db/Postgres.ts"
 import { make as makeQueue } from "../shapes/SerialQueue.ts"
 import type { Capture, Captured } from "./Capture.ts"
-import { CommitBuffer, toCaptured } from "./CommitBuffer.ts"
+import { CommitBuffer, type TablesBySource, toCaptured } from "./CommitBuffer.ts"
 import { atRecordEnd, readMoment } from "./moment.ts"
 import { formatLsn, type Lsn, parseLsn } from "./pgoutput.ts"
 import {
@@ -253,10 +253,14 @@ class Adapter implements LogicalCapture {
 }
 
 /** By every oid the log may name a table under: TRUNCATE of a root names it beside its partitions. */
-const bySource = (found: ReadonlyMap<string, PublishedTable>): ReadonlyMap<string, PublishedTable> =>
-  new Map(
-    [...found.values()].flatMap((table) => [...table.sources, table.oid].map((oid) => [oid, table] as const)),
-  )
+const bySource = (found: ReadonlyMap<string, PublishedTable>): TablesBySource => {
+  const tables = new Map<string, Array<PublishedTable>>()
+  for (const table of found.values()) {
+    for (const oid of new Set([...table.sources, table.oid]))
+      tables.set(oid, [...(tables.get(oid) ?? []), table])
+  }
+  return tables
+}
 
 /** Connects and makes publication and slot. Rejects with a sentence about what is missing. */
 export const open = async (options: LogicalOptions): Promise<LogicalCapture> => {

@@ -107,7 +107,6 @@ export const goldenDifferences: ReadonlyArray<GoldenDifference> = [
   difference("tables-partition-added-and-truncated", [6, 7], partitions),
   difference("tables-partitioned", [3, 4], "shapes over a single partition are refused by name (README)"),
   difference("tables-partitioned-update-without-full-identity", [5, 8, 9], partitions),
-  difference("validation-compaction", [6], "experimental_compaction is ignored (README)"),
   difference("validation-params", [34, 35, 36], literals),
   difference("validation-where-syntax", [24, 32], literals),
   difference("validation-where-too-long", [2], body),
