@@ -9,7 +9,7 @@ export interface Case {
   readonly name: string
   readonly run: (context: Context) => Promise<void>
   /** Profile it needs beside the main server. */
-  readonly needs?: "secret" | "chunk" | "delete"
+  readonly needs?: "secret" | "chunk" | "delete" | "restart"
 }
 
 /** A case of the main server. */

@@ -17,6 +17,20 @@ export interface Servers {
   readonly chunk: string | null
   /** Whether the main server allows DELETE. */
   readonly allowsDelete: boolean
+  /** A server that keeps its shapes and can be stopped and started. */
+  readonly restartable: Restartable | null
+}
+
+/** Lends its server to one case at a time. */
+export interface Restartable {
+  readonly use: (body: (server: RestartableServer) => Promise<void>) => Promise<void>
+}
+
+/** A server that keeps its shapes. */
+export interface RestartableServer {
+  readonly url: () => string
+  /** Stops it, runs `whileDown`, and starts it again. Its address may be another one then. */
+  readonly restart: (whileDown: () => Promise<void>) => Promise<void>
 }
 
 export type Query = Readonly<Record<string, string>>

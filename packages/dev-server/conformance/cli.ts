@@ -2,13 +2,15 @@
 /** The `conformance` command: one suite against any server that speaks Electric's protocol. Exit code 1 when a case fails. */
 import { parseArgs } from "node:util"
 import pg from "pg"
-import type { RunSql } from "./Context.ts"
-import { type Embedded, startEmbedded } from "./embedded.ts"
+import type { Case } from "./Case.ts"
+import { type Embedded, sqlOverPool, startEmbedded, startOnPostgres } from "./embedded.ts"
+import { startPostgres } from "./postgres.ts"
 import { allCases, checkLists, type Outcome, type Report, runCases } from "./run.ts"
 
 const usage = `Usage: pnpm conformance [options]
 
-Holds a server to the checklist of the protocol. Without a URL it starts the embedded dev-server on PGlite.
+Holds a server to the checklist of the protocol. Without a URL it starts the embedded dev-server on PGlite, and again on a
+real Postgres from the package registry where one can be started; each case then counts twice.
 
   --electric-url U   server to test; needs --database-url
   --database-url D   the Postgres behind it, where tables are made and dropped
@@ -65,27 +67,65 @@ const main = async (): Promise<number> => {
     say(`conformance: ${complaints.join("; ")}`)
     return 2
   }
-  let servers: Embedded
+  const quiet = flags.json === true
+  let reports: ReadonlyArray<Report>
   try {
-    servers = await (flags["electric-url"] === undefined ? startEmbedded() : connect(flags))
+    reports =
+      flags["electric-url"] === undefined
+        ? await runEmbedded(cases, quiet)
+        : [await runOn(await connect(flags), cases, quiet)]
   } catch (error) {
     say(
       `conformance: the servers cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
     )
     return 3
   }
-  const report = await runCases(
-    cases,
-    servers.servers,
-    servers.sql,
-    8,
-    flags.json === true ? undefined : tell,
-  )
-  await servers.close()
-  if (flags.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-  else summarise(report)
+  const report = merge(reports)
+  if (quiet) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+  else for (const one of reports) summarise(one)
   return report.failed > 0 ? 1 : 0
 }
+
+const runOn = async (
+  embedded: Embedded,
+  cases: ReadonlyArray<Case>,
+  isQuiet: boolean,
+  server?: string,
+): Promise<Report> => {
+  try {
+    const report = await runCases(cases, embedded.servers, embedded.sql, 8, isQuiet ? undefined : tell)
+    return server === undefined
+      ? report
+      : { ...report, cases: report.cases.map((one) => ({ ...one, id: `${server}/${one.id}` })) }
+  } finally {
+    await embedded.close()
+  }
+}
+
+/** On PGlite, and on a real Postgres; every case is named by both. */
+const runEmbedded = async (cases: ReadonlyArray<Case>, isQuiet: boolean): Promise<ReadonlyArray<Report>> => {
+  if (!isQuiet) say("dev-server on PGlite")
+  const onPGlite = await runOn(await startEmbedded(), cases, isQuiet, "pglite")
+  const { postgres, reason } = await startPostgres()
+  if (postgres === undefined) {
+    say(`conformance: not run on a real Postgres: ${reason}`)
+    return [onPGlite]
+  }
+  try {
+    if (!isQuiet) say("dev-server on Postgres")
+    const url = await postgres.createDatabase("conformance")
+    return [onPGlite, await runOn(await startOnPostgres(url), cases, isQuiet, "postgres")]
+  } finally {
+    await postgres.close()
+  }
+}
+
+const merge = (reports: ReadonlyArray<Report>): Report => ({
+  passed: reports.reduce((sum, report) => sum + report.passed, 0),
+  failed: reports.reduce((sum, report) => sum + report.failed, 0),
+  skipped: reports.reduce((sum, report) => sum + report.skipped, 0),
+  cases: reports.flatMap((report) => report.cases),
+})
 
 const connect = async (flags: Flags): Promise<Embedded> => {
   const url = String(flags["electric-url"]).replace(/\/+$/u, "")
@@ -95,7 +135,7 @@ const connect = async (flags: Flags): Promise<Embedded> => {
   const pool = new pg.Pool({ connectionString: flags["database-url"], max: 8 })
   await pool.query("select 1")
   return {
-    sql: overPostgres(pool),
+    sql: sqlOverPool(pool),
     close: () => pool.end(),
     servers: {
       main: url,
@@ -103,25 +143,10 @@ const connect = async (flags: Flags): Promise<Embedded> => {
       secretValue: flags.secret ?? "",
       chunk: flags["chunk-url"] ?? null,
       allowsDelete: flags["allow-delete"] === true,
+      restartable: null,
     },
   }
 }
-
-const overPostgres =
-  (pool: pg.Pool): RunSql =>
-  async (...statements) => {
-    const client = await pool.connect()
-    try {
-      await client.query("begin")
-      for (const statement of statements) await client.query(statement)
-      await client.query("commit")
-    } catch (error) {
-      await client.query("rollback")
-      throw error
-    } finally {
-      client.release()
-    }
-  }
 
 const tell = ({ id, name, ok, detail }: Outcome): void => {
   if (ok === false) say(`failed   ${id}: ${name}\n         ${String(detail).split("\n").join("\n         ")}`)

@@ -6,6 +6,7 @@ import { cases as conditions } from "./cases/conditions.ts"
 import { cases as live } from "./cases/live.ts"
 import { cases as routes } from "./cases/routes.ts"
 import { cases as snapshot } from "./cases/snapshot.ts"
+import { cases as streams } from "./cases/streams.ts"
 import { cases as subset } from "./cases/subset.ts"
 import { cases as validation } from "./cases/validation.ts"
 import { type Difference, differences, kindOf } from "./differences.ts"
@@ -17,6 +18,7 @@ export const allCases: ReadonlyArray<Case> = [
   ...snapshot,
   ...changes,
   ...live,
+  ...streams,
   ...subset,
   ...conditions,
 ]
@@ -57,6 +59,7 @@ const reasonToSkip = (one: Case, servers: Servers, differing: ReadonlyArray<Diff
   if (one.needs === "secret" && servers.secret === null) return "no server with a secret was given"
   if (one.needs === "chunk" && servers.chunk === null) return "no server with small chunks was given"
   if (one.needs === "delete" && !servers.allowsDelete) return "the server does not allow DELETE"
+  if (one.needs === "restart" && servers.restartable === null) return "this run cannot restart the server"
   return null
 }
 

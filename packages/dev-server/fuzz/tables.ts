@@ -10,6 +10,11 @@ export const schema = `
   create table "Other"."odd ""name" ("Key" text primary key, "a/b" int);
   create table keyless (a int, b text);
   create view seen as select id from items;
+  insert into items select g, (array['one', 'it''s', '', E'back\\\\slash', 'Ünï'])[g % 5 + 1], nullif(g % 13 - 3, 9),
+    (array[true, false, null])[g % 3 + 1], case when g % 4 = 0 then '00000000-0000-4000-8000-000000000001'::uuid end,
+    case when g % 2 = 0 then g - 7.25 end, case when g % 5 > 0 then timestamptz '2024-01-01Z' + (g - 20) * interval '1 day' end,
+    case when g % 3 = 0 then '{a,NULL,"b c"}'::text[] end, case when g % 6 = 0 then '{"a": [1, "x"]}'::jsonb end,
+    case when g % 2 = 1 then 'calm'::mood end from generate_series(1, 40) g;
   insert into members select g % 5, g from generate_series(1, 30) g;
   insert into "Other"."odd ""name" values ('x/y', 1), ('"', null);
   insert into keyless values (1, 'x'), (1, 'x'), (null, null);`

@@ -1,6 +1,6 @@
 /**
- * A dev-server over a PGlite that somebody else opened: as a scoped Effect, or as a layer for tests. Starts and stops in
- * milliseconds; several may run in one process. The CLI is one user of it. Never for production.
+ * A dev-server over a PGlite that somebody else opened, or over a real Postgres: as a scoped Effect, or as a layer for
+ * tests. Starts and stops in milliseconds; several may run in one process. The CLI is one user of it. Never for production.
  */
 import { createServer } from "node:http"
 import type { PGlite } from "@electric-sql/pglite"
@@ -10,8 +10,14 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { make as makeCapture } from "./capture/TriggerCapture.ts"
-import { fromPGlite, type SqlFailure, type StatementResult, type Text } from "./db/Database.ts"
+import { connect } from "./Backend.ts"
+import {
+  type Database,
+  isUnreachable,
+  type SqlFailure,
+  type StatementResult,
+  type Text,
+} from "./db/Database.ts"
 import type { Fault } from "./faults/Fault.ts"
 import { Faults } from "./faults/Faults.ts"
 import { makeApp } from "./http/app.ts"
@@ -19,10 +25,20 @@ import { make as makeClock } from "./shapes/Clock.ts"
 import { ShapeEngine } from "./shapes/ShapeEngine.ts"
 import { durable, memory } from "./store/ShapeStore.ts"
 
-/** How a server is set up. Everything but `db` has a default. */
-export interface DevServerOptions {
+/** How a server over a PGlite is set up. Everything but `db` has a default. */
+export interface DevServerOptions extends ServerOptions {
   /** The open database. The server does not close it. */
   readonly db: PGlite
+}
+
+/** How a server over a real Postgres is set up. Everything but the URL has a default. */
+export interface PostgresServerOptions extends ServerOptions {
+  /** A Postgres 14 or later with `wal_level = logical`. The role must own the tables and have REPLICATION. */
+  readonly databaseUrl: string
+}
+
+/** What servers over any database have in common. */
+export interface ServerOptions {
   /** Port to listen on; 0 picks a free one (default). */
   readonly port?: number | undefined
   /** Address to listen on. Default `127.0.0.1`. */
@@ -53,8 +69,9 @@ export interface DevServerOptions {
   /** Whether `DELETE /v1/shape` works. Default false. */
   readonly allowDelete?: boolean | undefined
   /**
-   * Schema our tables and functions live in. Default: one of its own per server, dropped at the end. Named: kept, and with it
-   * handles and logs of the shapes, so that the next server under that name goes on with them. One server per name at a time.
+   * Schema our tables and functions live in; on a real Postgres the publication and the replication slot have the same name.
+   * Default: one of its own per server, dropped at the end. Named: kept, and with it handles and logs of the shapes, so that
+   * the next server under that name goes on with them. One server per name at a time.
    */
   readonly captureSchema?: string | undefined
 }
@@ -100,39 +117,44 @@ const keepAliveMillis = 60_000
 
 /** Starts a server that runs until the scope closes. */
 export const make = (
-  options: DevServerOptions,
+  options: DevServerOptions | PostgresServerOptions,
 ): Effect.Effect<DevServerHandle, DevServerError, Scope.Scope> =>
   Effect.gen(function* () {
-    const db = fromPGlite(options.db)
     const clock = makeClock(Date.now)
-    const isEphemeral = options.captureSchema === undefined
-    const schema = options.captureSchema ?? `espalier_capture_${clock.next().toString(36)}`
     const context = yield* Effect.context<never>()
+    const onFailure = (error: unknown): void =>
+      void Effect.runForkWith(context)(
+        isUnreachable(error)
+          ? Effect.logWarning(`The database cannot be reached: ${error.message}`)
+          : Effect.logError("Captured changes could not be told", error),
+      )
+    const backend = yield* Effect.acquireRelease(
+      attemptDatabase(() => connect(options, { clock, now: Date.now, onFailure })),
+      (connected) => Effect.promise(() => connected.close()),
+    )
     const engine = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () =>
-          ShapeEngine.start({
-            db,
-            capture: makeCapture(db, schema),
-            store: isEphemeral ? memory : durable(schema),
-            clock,
-            now: Date.now,
-            chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
-            maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
-            maxShapes: options.maxShapes ?? 5_000,
-            maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
-            snapshotFolder: options.snapshotFolder ?? null,
-            onFailure: (error) =>
-              Effect.runForkWith(context)(Effect.logError("Captured changes could not be told", error)),
-          }),
-        catch: (cause) => new DevServerError({ reason: "database", message: messageOf(cause), cause }),
-      }),
-      (running) => Effect.promise(() => running.close(isEphemeral)),
+      attemptDatabase(() =>
+        ShapeEngine.start({
+          db: backend.engineDb,
+          capture: backend.capture,
+          store: backend.isLasting ? durable(backend.name) : memory,
+          clock,
+          now: Date.now,
+          chunkBytes: options.chunkBytes ?? 10 * 1024 * 1024,
+          maxLogBytes: options.maxLogBytes ?? 64 * 1024 * 1024,
+          maxShapes: options.maxShapes ?? 5_000,
+          maxMemoryBytes: options.maxMemoryBytes ?? 512 * 1024 * 1024,
+          snapshotFolder: options.snapshotFolder ?? null,
+          onFailure,
+        }),
+      ),
+      (running) => Effect.promise(() => running.close(!backend.isLasting)),
     )
     const host = options.host ?? "127.0.0.1"
+    const { db } = backend
     const faults = new Faults()
     for (const fault of options.faults ?? []) faults.add(fault)
-    const port = yield* listen(options, engine, faults, host)
+    const port = yield* listen(options, { engine, db, faults }, host)
     return {
       url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
       port,
@@ -143,14 +165,26 @@ export const make = (
     }
   })
 
+const attemptDatabase = <A>(run: () => Promise<A>): Effect.Effect<A, DevServerError> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (cause) => new DevServerError({ reason: "database", message: messageOf(cause), cause }),
+  })
+
 /** Everything the database adapter rejects with is a {@link SqlFailure}. */
 const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, SqlFailure> =>
   Effect.tryPromise({ try: run, catch: (error) => error as SqlFailure })
 
+/** What a server answers from. */
+interface Served {
+  readonly engine: ShapeEngine
+  readonly db: Database
+  readonly faults: Faults
+}
+
 const listen = Effect.fnUntraced(function* (
-  options: DevServerOptions,
-  engine: ShapeEngine,
-  faults: Faults,
+  options: ServerOptions,
+  { engine, db, faults }: Served,
   host: string,
 ) {
   const node = createServer({ maxHeaderSize: maxHeaderBytes, keepAliveTimeout: keepAliveMillis })
@@ -165,7 +199,7 @@ const listen = Effect.fnUntraced(function* (
   yield* server.serve(
     makeApp({
       engine,
-      db: fromPGlite(options.db),
+      db,
       secret: options.secret ?? null,
       sqlToken: options.sqlToken ?? null,
       faults,
@@ -193,9 +227,10 @@ const listen = Effect.fnUntraced(function* (
 
 /** The running server as a service. */
 export class DevServer extends Context.Service<DevServer, DevServerHandle>()("dev-server/DevServer") {
-  /** Starts a server over an open PGlite. */
-  static readonly layer = (options: DevServerOptions): Layer.Layer<DevServer, DevServerError> =>
-    Layer.effect(DevServer, make(options))
+  /** Starts a server over an open PGlite or a real Postgres. */
+  static readonly layer = (
+    options: DevServerOptions | PostgresServerOptions,
+  ): Layer.Layer<DevServer, DevServerError> => Layer.effect(DevServer, make(options))
 
   /** Starts a server for the surrounding scope. */
   static readonly make = make

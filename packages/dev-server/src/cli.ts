@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import { help, readFlags } from "./cli/flags.ts"
-import { run } from "./cli/main.ts"
+import { forgetShapes, run } from "./cli/main.ts"
 
 const notice =
   "This is Espalier's development server. It is for development and tests only; never use it in production.\n"
@@ -26,8 +26,12 @@ const start = async (): Promise<number> => {
     process.stderr.write(`${logger.log(options)}\n`)
   })
   let isFailed = false
-  const program = run(flags, (line) => process.stdout.write(`${line}\n`)).pipe(
-    Effect.andThen(Effect.never),
+  const serve = run(flags, (line) => process.stdout.write(`${line}\n`)).pipe(Effect.andThen(Effect.never))
+  const work =
+    flags.forget !== null && flags.databaseUrl !== null
+      ? forgetShapes(flags.databaseUrl, flags.forget)
+      : serve
+  const program = work.pipe(
     Effect.scoped,
     Effect.catch((error) =>
       Effect.sync(() => {

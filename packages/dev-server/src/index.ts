@@ -1,6 +1,6 @@
 /** Public surface of `@espalier/dev-server`: a development server for tests and demos. */
 export { DevServer, DevServerError } from "./DevServer.ts"
-export type { DevServerHandle, DevServerOptions } from "./DevServer.ts"
+export type { DevServerHandle, DevServerOptions, PostgresServerOptions, ServerOptions } from "./DevServer.ts"
 export { SqlFailure } from "./db/Database.ts"
 export type { StatementResult, Text, TextRow } from "./db/Database.ts"
 export { readFault } from "./faults/Fault.ts"

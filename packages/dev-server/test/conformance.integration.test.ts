@@ -1,8 +1,11 @@
 /** The conformance suite against the embedded server, and the suite itself: its lists are sound and its report counts. */
 import { assert, describe, it } from "vitest"
 import { test } from "../conformance/Case.ts"
-import { startEmbedded } from "../conformance/embedded.ts"
+import { startEmbedded, startOnPostgres } from "../conformance/embedded.ts"
+import { startPostgres } from "../conformance/postgres.ts"
 import { allCases, checkLists, runCases } from "../conformance/run.ts"
+
+const started = await startPostgres()
 
 describe("Conformance", () => {
   it("has cases with names of their own, and differences that name cases", () => {
@@ -24,7 +27,14 @@ describe("Conformance", () => {
         report.cases.filter((one) => one.ok !== true),
         [],
       )
-      const poor = { main, secret: null, secretValue: "", chunk: null, allowsDelete: false }
+      const poor = {
+        main,
+        secret: null,
+        secretValue: "",
+        chunk: null,
+        allowsDelete: false,
+        restartable: null,
+      }
       const counted = await runCases([failing, needy], poor, embedded.sql, 2)
       assert.deepStrictEqual([counted.passed, counted.failed, counted.skipped], [0, 1, 1])
       assert.deepStrictEqual(
@@ -35,4 +45,25 @@ describe("Conformance", () => {
       await embedded.close()
     }
   }, 180_000)
+
+  // Skipped where no Postgres can be started; the reason is in the name.
+  it.skipIf(started.reason !== undefined)(
+    `passes on a real Postgres${started.reason === undefined ? "" : ` (${started.reason})`}`,
+    async () => {
+      const { postgres } = started
+      if (postgres === undefined) return
+      const embedded = await startOnPostgres(await postgres.createDatabase("conformance"))
+      try {
+        const report = await runCases(allCases, embedded.servers, embedded.sql, 8)
+        assert.deepStrictEqual(
+          report.cases.filter((one) => one.ok !== true),
+          [],
+        )
+      } finally {
+        await embedded.close()
+        await postgres.close()
+      }
+    },
+    180_000,
+  )
 })

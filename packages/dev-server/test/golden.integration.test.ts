@@ -1,6 +1,7 @@
 /**
- * Replays recordings of the real server (1.7.12 on Postgres 15) and compares under the recordings' own rules. The list holds
- * the scenarios in which the dev-server is equal; the differences of the others are the README's deviations and gaps.
+ * Replays recordings of the real server (1.7.12 on Postgres 15) on PGlite and compares under the recordings' own rules. The
+ * list holds the scenarios in which the dev-server is equal there; on a real Postgres every recording is replayed and every
+ * difference explained (`goldenPostgres.integration.test.ts`).
  * Without the recordings beside the repository there is nothing to compare with, and the file says so.
  */
 import { PGlite } from "@electric-sql/pglite"
@@ -10,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
 import { DevServer } from "../src/index.ts"
+import { sqlOnPGlite } from "./support/goldenTargets.ts"
 import { hasGolden, loadComparison, readScenario, Replayer, withoutDeviations } from "./support/golden.ts"
 
 const equal: ReadonlyArray<string> = [
@@ -147,7 +149,10 @@ describe.skipIf(!hasGolden)("Compared with recordings of the real server", () =>
   it.each(equal)("%s is equal", async (name) => {
     const { normalise, differences } = await loadComparison()
     const scenario = readScenario(name)
-    const ours = await new Replayer(db, urls.get(scenario.profile) ?? "", longPollTimeoutMillis).run(scenario)
+    const url = urls.get(scenario.profile) ?? ""
+    const restart = () => Promise.reject(new Error("these servers keep nothing"))
+    const target = { url: () => url, sql: sqlOnPGlite(db), restart }
+    const ours = await new Replayer(target, longPollTimeoutMillis).run(scenario)
     assert.deepStrictEqual(
       differences(normalise(withoutDeviations(scenario)), normalise(withoutDeviations(ours))),
       [],

@@ -55,7 +55,7 @@ const schemas: ReadonlyArray<readonly [string, Readonly<Record<string, unknown>>
   ["numeric(8,3)", { type: "numeric", precision: 8, scale: 3 }],
   ["numeric", { type: "numeric" }],
   ["timestamptz(3)", { type: "timestamptz", precision: 3 }],
-  ["time(0)", { type: "time", precision: 0 }],
+  ["timestamp(0)", { type: "timestamp", type_mod: 0 }],
   ["interval(2)", { type: "interval", precision: 2 }],
   ["bit(9)", { type: "bit", length: 9 }],
   ["text[]", { type: "text", dims: 1 }],

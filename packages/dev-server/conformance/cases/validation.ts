@@ -79,7 +79,7 @@ const conditions: ReadonlyArray<readonly [string, string, RegExp]> = [
   ["cast-unknown", "id::regclass is null", /./u],
   ["sql-value", "current_user = 'x'", /./u],
   ["set-operation", "true union select 1", /./u],
-  ["too-long", `id = 1${" OR id = 1".repeat(7_000)}`, /too long/u],
+  ["too-long", `id = 1${" OR id = 1".repeat(7_000)}`, /bigger than maximum/u],
 ]
 
 const columnLists: ReadonlyArray<readonly [string, string, RegExp]> = [

@@ -8,6 +8,12 @@ export interface Flags {
   readonly host: string
   /** `null` for a database in memory. */
   readonly dataDir: string | null
+  /** A real Postgres instead of an embedded one; `null` for the embedded one. */
+  readonly databaseUrl: string | null
+  /** Name under which shapes are kept in a real Postgres; `null` to keep nothing. */
+  readonly keep: string | null
+  /** Name whose shapes, slot and publication to remove, instead of starting a server. */
+  readonly forget: string | null
   /** Folder of prepared databases; `null` for the one in `node_modules`. Only from the environment. */
   readonly cacheDir: string | null
   readonly seeds: ReadonlyArray<string>
@@ -30,6 +36,9 @@ export const help = `espalier dev-server: answers as Electric does, on an embedd
   --port N                 port to listen on; 0 picks a free one (default ${defaultPort})
   --host H                 address to listen on (default 127.0.0.1)
   --data-dir D             keep the database in directory D (default: in memory)
+  --database-url U         use this Postgres (14 or later, wal_level = logical) instead of the embedded one
+  --keep NAME              with --database-url: keep shapes under NAME, so that they survive a restart
+  --forget NAME            with --database-url: remove what --keep NAME left in the database, then exit
   --seed F                 SQL file to run where the database has no tables yet; may be repeated
   --secret S               ask for this API secret on /v1/shape
   --sql-token T            open POST /sql for requests with header x-espalier-dev: T (also ESPALIER_SQL_TOKEN)
@@ -54,6 +63,9 @@ const valued = [
   "--port",
   "--host",
   "--data-dir",
+  "--database-url",
+  "--keep",
+  "--forget",
   "--seed",
   "--secret",
   "--sql-token",
@@ -112,11 +124,16 @@ const readValues = (
     faults.push(fault)
   }
   for (const value of [port, timeout, chunk]) if (typeof value === "string") return { problem: value }
+  const problem = databaseProblem(last)
+  if (problem !== null) return { problem }
   return {
     flags: {
       port: Number(port),
       host: last("--host") ?? "127.0.0.1",
       dataDir: last("--data-dir"),
+      databaseUrl: last("--database-url"),
+      keep: last("--keep"),
+      forget: last("--forget"),
       cacheDir: env["ESPALIER_CACHE_DIR"] || null,
       seeds: values.get("--seed") ?? [],
       secret: last("--secret"),
@@ -130,4 +147,25 @@ const readValues = (
       isHelp: values.has("--help"),
     },
   }
+}
+
+/** Names of slots are limited to these characters; ours is also a schema, which may not begin with `pg_`. */
+const keepable = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/u
+
+/** What contradicts itself about the database. */
+const databaseProblem = (last: (name: string) => string | null): string | null => {
+  const url = last("--database-url")
+  if (url !== null && !/^postgres(ql)?:\/\//u.test(url)) {
+    return `Option --database-url must be postgres://…, not "${url}".`
+  }
+  if (url !== null && last("--data-dir") !== null)
+    return "Options --database-url and --data-dir exclude each other."
+  for (const name of ["--keep", "--forget"]) {
+    const value = last(name)
+    if (value === null) continue
+    if (url === null) return `Option ${name} needs --database-url.`
+    if (!keepable.test(value))
+      return `Option ${name} must be lower-case letters, digits and _, not "${value}".`
+  }
+  return null
 }

@@ -9,7 +9,9 @@ import type { PGlite } from "@electric-sql/pglite"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { fromPGlite } from "../db/Database.ts"
+import { forget } from "../Backend.ts"
+import { type Database, fromPGlite } from "../db/Database.ts"
+import { fromPool, makePool } from "../db/Postgres.ts"
 import { defaultFolder, discard, pgliteVersion, prepare } from "../db/preparedDirectory.ts"
 import { make } from "../DevServer.ts"
 import * as DataDirLock from "./DataDirLock.ts"
@@ -46,10 +48,9 @@ export const run = (
     yield* probePort(flags)
     const dataDir = flags.dataDir === null ? null : resolve(flags.dataDir)
     if (dataDir !== null) yield* DataDirLock.acquire(dataDir)
-    const db = yield* open(dataDir, flags.cacheDir)
-    yield* seed(db, seeds)
+    const database = yield* prepareDatabase(flags, dataDir, seeds)
     const server = yield* make({
-      db,
+      ...database,
       port: flags.port,
       host: flags.host,
       secret: flags.secret,
@@ -59,7 +60,7 @@ export const run = (
       longPollTimeoutMillis: flags.longPollTimeoutMillis,
       chunkBytes: flags.chunkBytes,
       allowDelete: flags.allowDelete,
-      captureSchema: dataDir === null ? undefined : durableSchema,
+      captureSchema: dataDir === null ? (flags.keep ?? undefined) : durableSchema,
       snapshotFolder: dataDir === null ? undefined : join(dataDir, snapshotFolder),
     }).pipe(
       Effect.mapError(
@@ -73,6 +74,33 @@ export const run = (
       ),
     )
     print(JSON.stringify({ ready: true, url: server.url, port: server.port, dataDir }))
+  })
+
+/** Opens the embedded database, or reaches the real one, and runs the seeds. */
+const prepareDatabase = Effect.fnUntraced(function* (
+  flags: Flags,
+  dataDir: string | null,
+  seeds: ReadonlyArray<SeedFile>,
+) {
+  if (flags.databaseUrl === null) {
+    const db = yield* open(dataDir, flags.cacheDir)
+    yield* seed(fromPGlite(db), seeds, durableSchema)
+    return { db }
+  }
+  const { databaseUrl } = flags
+  const pool = makePool(databaseUrl, "espalier_dev_server_seed", () => undefined)
+  yield* seed(fromPool(pool, { isRepeatable: false }), seeds, flags.keep ?? durableSchema).pipe(
+    Effect.ensuring(Effect.promise(() => pool.end())),
+  )
+  return { databaseUrl }
+})
+
+/** Removes what `--keep` left in a real Postgres. */
+export const forgetShapes = (databaseUrl: string, name: string): Effect.Effect<void, StartError> =>
+  Effect.tryPromise({
+    try: () => forget(databaseUrl, name),
+    catch: (error) =>
+      new StartError({ message: `The shapes of ${name} cannot be removed: ${messageOf(error)}` }),
   })
 
 const explainListen = (message: string, flags: Flags): string => {
@@ -153,15 +181,19 @@ const create = (options: OpenOptions): Effect.Effect<PGlite, string> =>
   Effect.tryPromise({ try: () => createPGlite(options), catch: messageOf })
 
 /** Runs the seeds where the database holds no table of the user, all in one transaction. */
-const seed = (db: PGlite, seeds: ReadonlyArray<SeedFile>): Effect.Effect<void, StartError> => {
+const seed = (
+  db: Database,
+  seeds: ReadonlyArray<SeedFile>,
+  ourSchema: string,
+): Effect.Effect<void, StartError> => {
   let current = ""
   return Effect.tryPromise({
     try: () =>
-      fromPGlite(db).transaction(async (sql) => {
+      db.transaction(async (sql) => {
         const [row] = await sql.rows(
           `select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
            where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', $1))`,
-          [durableSchema],
+          [ourSchema],
         )
         if (row?.[0] === "t") return
         for (const { path, script } of seeds) {
@@ -169,6 +201,12 @@ const seed = (db: PGlite, seeds: ReadonlyArray<SeedFile>): Effect.Effect<void, S
           await sql.exec(script)
         }
       }),
-    catch: (error) => new StartError({ message: `The seed file ${current} failed: ${messageOf(error)}` }),
+    catch: (error) =>
+      new StartError({
+        message:
+          current === ""
+            ? `The database cannot be reached: ${messageOf(error)}`
+            : `The seed file ${current} failed: ${messageOf(error)}`,
+      }),
   })
 }

@@ -1,7 +1,8 @@
 /**
  * The one door to the database: transactions in which every parameter goes in as text and every value comes out as
- * Postgres text. Exists so that the engine never sees a parsed JavaScript value (a float, a Date) and so that a real
- * Postgres can stand behind the same interface later. It knows nothing of shapes. Used by capture, catalog, engine and /sql.
+ * Postgres text. Exists so that the engine never sees a parsed JavaScript value (a float, a Date) and does not know whether
+ * PGlite or a real Postgres (`Postgres.ts`) stands behind it. It knows nothing of shapes. Used by capture, catalog, engine
+ * and /sql.
  */
 import type { PGlite, Transaction } from "@electric-sql/pglite"
 
@@ -26,6 +27,8 @@ export interface Sql {
   readonly rows: (text: string, params?: ReadonlyArray<Text>) => Promise<ReadonlyArray<TextRow>>
   /** Runs a script of statements without parameters. */
   readonly exec: (script: string) => Promise<void>
+  /** Calls `then` once this transaction has committed, before whoever ran it goes on; never when it was rolled back. */
+  readonly afterCommit: (then: () => void) => void
 }
 
 /** The database of one dev-server. */
@@ -38,7 +41,7 @@ export interface Database {
   readonly listen: (channel: string, heard: () => void) => Promise<() => Promise<void>>
 }
 
-/** What Postgres said about a failed statement. */
+/** What Postgres said about a failed statement; a connection that broke has a `sqlstate` of class 08. */
 export class SqlFailure extends Error {
   readonly _tag = "SqlFailure"
   readonly sqlstate: string | null
@@ -52,7 +55,12 @@ export class SqlFailure extends Error {
   }
 }
 
-const failure = (cause: unknown): SqlFailure => {
+/** Whether the database could not be reached, rather than having refused a statement. */
+export const isUnreachable = (error: unknown): error is SqlFailure =>
+  error instanceof SqlFailure && error.sqlstate?.startsWith("08") === true
+
+/** Whatever a driver threw, as a {@link SqlFailure}. */
+export const failure = (cause: unknown): SqlFailure => {
   if (cause instanceof SqlFailure) return cause
   const error = cause as { message?: unknown; code?: unknown; position?: unknown }
   const position = Number(error.position)
@@ -77,7 +85,7 @@ const textCodecs = (db: PGlite) => {
   return { parsers, serializers }
 }
 
-const runner = (db: PGlite, tx: Transaction): Sql => {
+const runner = (db: PGlite, tx: Transaction, committed: Array<() => void>): Sql => {
   const run: Sql["run"] = async (text, params = []) => {
     try {
       const result = await tx.query<Array<Text>>(text, [...params], { rowMode: "array", ...textCodecs(db) })
@@ -100,12 +108,18 @@ const runner = (db: PGlite, tx: Transaction): Sql => {
         throw failure(cause)
       }
     },
+    afterCommit: (then) => void committed.push(then),
   }
 }
 
 /** A {@link Database} over an open PGlite. It does not close it. */
 export const fromPGlite = (db: PGlite): Database => ({
-  transaction: (body) => db.transaction((tx) => body(runner(db, tx))),
+  transaction: async (body) => {
+    const committed: Array<() => void> = []
+    const result = await db.transaction((tx) => body(runner(db, tx, committed)))
+    for (const then of committed) then()
+    return result
+  },
   exec: async (script) => {
     try {
       await db.exec(script)

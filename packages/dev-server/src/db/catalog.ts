@@ -16,9 +16,11 @@ export interface Column {
   readonly castType: string
   readonly typeOid: string
   readonly isNullable: boolean
-  /** A generated column that is computed when read. */
+  /** A generated column that captured changes do not hold: a virtual one, and before Postgres 18 a stored one, too. */
   readonly isVirtual: boolean
-  /** Whether two values are equal exactly when their output texts are: an index by text may stand for `=`. */
+  /**
+   * Whether changes hold it and two values are equal exactly when their output texts are: an index by text may stand for `=`.
+   */
   readonly equalsAsText: boolean
   readonly header: Readonly<Record<string, unknown>>
 }
@@ -49,10 +51,11 @@ const tableQuery = `
   where c.relkind in ('r', 'p') and c.relpersistence <> 't'`
 
 const columnsQuery = `
-  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated = 'v',
-    a.attndims, e.typname, array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1),
+  select a.attname, format_type(a.atttypid, a.atttypmod), t.typname, a.atttypid, a.atttypmod, a.attnotnull,
+    a.attgenerated = 'v' or (a.attgenerated = 's' and current_setting('server_version_num')::int < 180000), a.attndims, e.typname,
+    array_position(i.indkey::int2[], a.attnum), format_type(a.atttypid, -1),
     (t.typname in ('int2', 'int4', 'int8', 'oid', 'bool', 'uuid', 'text', 'varchar') or t.typtype = 'e')
-      and coalesce(l.collisdeterministic, true) and a.attgenerated <> 'v'
+      and coalesce(l.collisdeterministic, true)
   from pg_attribute a
     join pg_type t on t.oid = a.atttypid
     left join pg_collation l on l.oid = a.attcollation
@@ -138,7 +141,7 @@ const describeColumn = (row: TextRow): { readonly column: Column; readonly keyIn
       typeOid: String(typeOid),
       isNullable: notNull !== "t",
       isVirtual: generated === "t",
-      equalsAsText: equalsAsText === "t",
+      equalsAsText: equalsAsText === "t" && generated !== "t",
       header,
     },
     keyIndex: keyIndex === null || keyIndex === undefined ? null : Number(keyIndex),
@@ -155,7 +158,8 @@ const modifiers = (base: string, typmod: number, type: string): Record<string, u
   if (base === "bpchar") return { length: typmod - 4 }
   if (base === "bit" || base === "varbit") return { length: typmod }
   if (base === "numeric") return { precision: ((typmod - 4) >> 16) & 0xffff, scale: numericScale(typmod) }
-  if (timeTypes.has(base)) return { precision: typmod }
+  // A precision of 0 is told as Electric tells it.
+  if (timeTypes.has(base)) return typmod === 0 ? { type_mod: 0 } : { precision: typmod }
   if (base === "interval") return intervalModifiers(type)
   return { type_mod: typmod }
 }

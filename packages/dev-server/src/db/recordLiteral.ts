@@ -1,5 +1,5 @@
 /**
- * Reads Postgres's text form of a row, `(1,"a ""b""",,t)`. Rows travel as this one text from triggers and snapshots,
+ * Reads and writes Postgres's text form of a row, `(1,"a ""b""",,t)`. Rows travel as this one text from triggers and snapshots,
  * because it holds every column exactly as its type prints itself and survives schema changes. Pure.
  */
 import type { Text } from "./Database.ts"
@@ -75,3 +75,7 @@ const spellField = (literal: string, start: number, end: number): Field => {
   }
   return { value: seen ? text : null, next: at }
 }
+
+/** Writes fields as a row literal that Postgres reads back as the same row. */
+export const formatRecord = (fields: ReadonlyArray<Text>): string =>
+  `(${fields.map((field) => (field === null ? "" : `"${field.replaceAll("\\", "\\\\").replaceAll('"', '""')}"`)).join(",")})`

@@ -60,12 +60,8 @@ export const makeApp = (
         : yield* serveFaults(options.faults, options.faultToken, parseQuery(search), request)
     }
     const isRead = request.method === "GET" || request.method === "HEAD"
-    if (route === "/" && isRead) return respond.empty(exchange, 200)
-    if (route === "/v1/health" && isRead) {
-      return respond.json(exchange, 200, JSON.stringify({ status: "active" }), {
-        "cache-control": respond.cacheControl.health,
-      })
-    }
+    if (route === "/" && isRead) return respond.root(exchange)
+    if (route === "/v1/health" && isRead) return respond.health(exchange)
     if (route !== "/v1/shape") return respond.notFound(exchange)
     // The HTTP server runs handlers uninterruptibly unless told otherwise; a client that goes away must end its wait.
     const query = parseQuery(search)
@@ -111,7 +107,10 @@ const serveShapePath = (
   if (!["GET", "HEAD", "POST", "DELETE"].includes(exchange.method))
     return Effect.succeed(respond.notFound(exchange))
   if (options.secret !== null && (query.get(Param.secret) ?? query.get(Param.apiSecret)) !== options.secret) {
-    return Effect.succeed(respond.failure(exchange, 401, { message: "Unauthorized - Invalid API secret" }))
+    const message = "Unauthorized - Invalid API secret"
+    return Effect.succeed(
+      respond.failure(exchange, 401, { message }, { "cache-control": respond.cacheControl.other }),
+    )
   }
   if (exchange.method === "DELETE") return deleteShape(options, exchange, query)
   return serveRequest(options, exchange, query, request)

@@ -47,6 +47,8 @@ export const cacheControl = {
   subset: "no-cache",
   none: "no-store",
   health: "no-cache, no-store, must-revalidate",
+  /** Of answers that are not the shape API's own. */
+  other: "max-age=0, private, must-revalidate",
 } as const
 
 const jsonType = "application/json; charset=utf-8"
@@ -92,6 +94,15 @@ export const failure = (
   headers: Record<string, string> = {},
 ): HttpServerResponse.HttpServerResponse =>
   json(exchange, status, JSON.stringify(body), { ...errorHeaders, ...headers })
+
+/** 503: Postgres cannot be reached. Clients try again by themselves. */
+export const unreachable = (exchange: Exchange, error: Error): HttpServerResponse.HttpServerResponse =>
+  failure(
+    exchange,
+    503,
+    { code: "database_unreachable", error: error.message },
+    { [Header.retryAfter]: "10", [Header.internalKnownError]: "true" },
+  )
 
 /** 409: the handle is void. `handle` names the one to use instead, where it is known. */
 export const mustRefetch = (
@@ -139,6 +150,9 @@ export const events = (
     headers: { ...common(exchange), ...headers },
   })
 
+/** Routes other than the shape's are read only. */
+const readOnly = { "access-control-allow-methods": "GET, HEAD" }
+
 /** An answer without a body. */
 export const empty = (
   exchange: Exchange,
@@ -146,6 +160,17 @@ export const empty = (
   headers: Record<string, string> = {},
 ): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.empty({ status, headers: { ...common(exchange), ...headers } })
+
+/** The answer of the root. */
+export const root = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  empty(exchange, 200, { ...readOnly, [Header.cacheControl]: cacheControl.other })
+
+/** The answer to a question whether the server is alive. */
+export const health = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
+  json(exchange, 200, JSON.stringify({ status: "active" }), {
+    ...readOnly,
+    [Header.cacheControl]: cacheControl.health,
+  })
 
 /** The answer to a preflight. Unlike Electric's it allows what browsers send (checklist 49). */
 export const preflight = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
@@ -158,5 +183,5 @@ export const preflight = (exchange: Exchange): HttpServerResponse.HttpServerResp
 export const notFound = (exchange: Exchange): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text("Not found", {
     status: 404,
-    headers: { ...common(exchange), [Header.cacheControl]: "max-age=0, private, must-revalidate" },
+    headers: { ...common(exchange), ...readOnly, [Header.cacheControl]: cacheControl.other },
   })

@@ -42,8 +42,7 @@ export interface Serving {
  */
 export const isOutOfBounds = ({ options, shape }: Serving, offset: Offset): boolean => {
   if (offset.tx === 0 || compareOffsets(offset, shape.log.end) <= 0) return false
-  const madeAt = Number(shape.handle.split("-")[1])
-  return offset.tx < madeAt || offset.tx > options.engine.lastNumber
+  return offset.tx < shape.bornAt || offset.tx > options.engine.lastNumber
 }
 
 /** Waits until `isDone`, the shape is void, the server stops, or the time is over. */

@@ -6,7 +6,7 @@ import { Header } from "@espalier/engine/wire"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { SqlFailure } from "../db/Database.ts"
+import { isUnreachable, SqlFailure } from "../db/Database.ts"
 import { beforeAll, compareOffsets, formatOffset, type Offset } from "../shapes/offset.ts"
 import { upToDate } from "../shapes/messages.ts"
 import type { Definition } from "../shapes/Definition.ts"
@@ -77,8 +77,13 @@ const failed = (exchange: Exchange, error: unknown): Effect.Effect<Answer> => {
   if (error instanceof DefinitionError) {
     return Effect.succeed(respond.invalid(exchange, { [error.field]: [error.message] }))
   }
+  if (isUnreachable(error)) return Effect.succeed(respond.unreachable(exchange, error))
   if (error instanceof SqlFailure) {
-    return Effect.succeed(respond.failure(exchange, 500, { message: error.message }))
+    return Effect.succeed(
+      respond.failure(exchange, 500, {
+        message: `Unexpected error while creating snapshot: ${error.message}`,
+      }),
+    )
   }
   return Effect.logError("A request to /v1/shape failed", error).pipe(
     Effect.as(respond.failure(exchange, 500, { error: "Internal server error" })),

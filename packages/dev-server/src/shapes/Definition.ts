@@ -78,7 +78,9 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const columns =
     request.columns === null && list !== null ? queryable : selectColumns(table, request.columns, "columns")
   if (list !== null) refuseOutside(columns, queryable)
-  const analysis = request.where === null ? null : await analyse(sql, table, request.where, request.params)
+  // Changes do not hold computed columns: a condition on one would be judged on NULL.
+  const captured = { ...table, columns: table.columns.filter((column) => !column.isVirtual) }
+  const analysis = request.where === null ? null : await analyse(sql, captured, request.where, request.params)
   const hasAllColumns = request.columns === null && list === null
   const identity = JSON.stringify([
     table.signature,
@@ -116,7 +118,7 @@ const refuseOutside = (columns: ReadonlyArray<Column>, queryable: ReadonlyArray<
 }
 
 const selectColumns = (table: Table, text: string | null, field: string): ReadonlyArray<Column> => {
-  if (text === null) return refuseGenerated(table.columns)
+  if (text === null) return refuseGenerated(table.columns, false)
   const names = splitOutsideQuotes(text, ",").map((part) => {
     const parsed = parseIdentifier(part)
     if (parsed.error !== undefined) throw new DefinitionError(field, parsed.error)
@@ -135,15 +137,18 @@ const selectColumns = (table: Table, text: string | null, field: string): Readon
     const wrong = [...unknown, ...repeated].join(", ")
     throw new DefinitionError(field, `The following columns are not found on the table: ${wrong}`)
   }
-  return refuseGenerated(table.columns.filter((column) => names.includes(column.name)))
+  return refuseGenerated(
+    table.columns.filter((column) => names.includes(column.name)),
+    true,
+  )
 }
 
-/** Triggers do not see virtual generated columns. Stored ones are served (Electric on Postgres 18 does, too). */
-const refuseGenerated = (columns: ReadonlyArray<Column>): ReadonlyArray<Column> => {
+/** Captured changes do not hold virtual generated columns, and before Postgres 18 no stored ones (as on Electric). */
+const refuseGenerated = (columns: ReadonlyArray<Column>, isNamed: boolean): ReadonlyArray<Column> => {
   const virtual = columns.filter((column) => column.isVirtual).map((column) => column.name)
   if (virtual.length === 0) return columns
-  throw new DefinitionError(
-    "columns",
-    `The following columns are generated and cannot be included in the shape: ${virtual.join(", ")}. You can exclude them from the shape by explicitly listing which columns to fetch in the 'columns' query param`,
-  )
+  const names = `The following columns are generated and cannot be included in the shape: ${virtual.join(", ")}`
+  const hint =
+    "You can exclude them from the shape by explicitly listing which columns to fetch in the 'columns' query param"
+  throw new DefinitionError("columns", isNamed ? names : `${names}. ${hint}`)
 }

@@ -1,4 +1,4 @@
-/** What a shape engine is made of: the ports it works with and the limits it keeps. */
+/** What an engine is made of: its database, its adapters, its clock and its limits. Declarations only. */
 import type { Capture } from "../capture/Capture.ts"
 import type { Database } from "../db/Database.ts"
 import type { ShapeStore } from "../store/ShapeStore.ts"

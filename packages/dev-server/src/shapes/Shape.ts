@@ -20,6 +20,8 @@ export interface Shape {
   readonly definition: Definition
   readonly snapshot: SnapshotChunks
   readonly log: ShapeLog
+  /** The highest number given out before it was; no marker of its streams is below. */
+  readonly bornAt: number
   sets: ValueSets
   /**
    * While the snapshot is being made: SQL that is true of rows it holds already. Changes of other rows are not told, because

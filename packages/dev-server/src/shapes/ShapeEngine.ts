@@ -2,26 +2,24 @@
  * The registry of shapes and the loop that keeps them told. Every change of its memory happens in a job of one serial queue,
  * after the job's transaction has committed. It knows nothing of HTTP; routes ask it for shapes and wait on them.
  */
-import { setImmediate } from "node:timers/promises"
+import type { Table } from "../db/catalog.ts"
 import type { StoredShape } from "../store/ShapeStore.ts"
 import type { EngineOptions } from "./EngineOptions.ts"
-import { define, type Definition, type DefinitionRequest } from "./Definition.ts"
-import { drain, type DrainContext, type Drained } from "./drain.ts"
+import type { Definition, DefinitionRequest } from "./Definition.ts"
+import { Definitions } from "./Definitions.ts"
+import { drain, type Drained } from "./drain.ts"
 import { type Background, make as makeBackground } from "./Background.ts"
 import { make as makeQueue } from "./SerialQueue.ts"
-import { type Shape, type ValueSets, wake } from "./Shape.ts"
-import { ShapeLog } from "./ShapeLog.ts"
+import { type Shape, wake } from "./Shape.ts"
+import type { ShapeLog } from "./ShapeLog.ts"
 import { ShapeRegistry } from "./ShapeRegistry.ts"
 import { SnapshotChunks } from "./SnapshotChunks.ts"
 import { SnapshotFiles } from "./SnapshotFiles.ts"
-import { pagesOf } from "./pages.ts"
+import { pagesOf, readPages } from "./pages.ts"
 import { createRound } from "./create.ts"
-import { redefineAll } from "./snapshot.ts"
+import { tablesOf, takeUp } from "./snapshot.ts"
 import { type SubsetAnswer, type SubsetRequest, subsetRound } from "./subset.ts"
-import { upTo } from "./keys.ts"
-
-/** Definitions remembered by request text. */
-const maxCachedDefinitions = 5_000
+import { bear } from "./stored.ts"
 
 /** Taken changes after which the capture tidies up. */
 const takenPerTidy = 5_000
@@ -30,11 +28,11 @@ const takenPerTidy = 5_000
 export class ShapeEngine {
   readonly #options: EngineOptions
   readonly #queue = makeQueue()
-  readonly #context: DrainContext
   readonly #files: SnapshotFiles
   readonly #registry = new ShapeRegistry()
-  readonly #definitions = new Map<string, Definition>()
+  readonly #definitions: Definitions
   #lastLsn: number
+  #lastMarker = 0
   #isDirty = false
   #taken = 0
   readonly #background: Background
@@ -44,7 +42,7 @@ export class ShapeEngine {
 
   private constructor(options: EngineOptions) {
     this.#options = options
-    this.#context = options
+    this.#definitions = new Definitions(options.db)
     this.#files = new SnapshotFiles(options.snapshotFolder)
     this.#background = makeBackground(options.onFailure)
     this.#lastLsn = options.clock.last()
@@ -53,15 +51,15 @@ export class ShapeEngine {
   /** Installs what it needs, takes up what a data directory remembers, and starts to listen. */
   static async start(options: EngineOptions): Promise<ShapeEngine> {
     const { db, capture, store, clock } = options
-    const stored = await db.transaction(async (sql) => {
-      await capture.install(sql)
+    const { stored, lsn } = await db.transaction(async (sql) => {
+      const position = await capture.install(sql)
       await store.install(sql)
       const loaded = await store.load(sql)
       clock.advanceTo(loaded.lastNumber)
-      return loaded.shapes
+      return { stored: loaded.shapes, lsn: position }
     })
     const engine = new ShapeEngine(options)
-    engine.#lastLsn = clock.next()
+    engine.#lastLsn = lsn ?? clock.next()
     await engine.#takeUp(stored)
     engine.#unlisten = await capture.listen(() => engine.#noticed())
     engine.#isDirty = true
@@ -74,16 +72,23 @@ export class ShapeEngine {
     return this.#lastLsn
   }
 
-  /** The highest number given out so far, to transactions, handles or markers. */
+  /** The highest number given out so far, to transactions or markers. */
   get lastNumber(): number {
-    return this.#options.clock.last()
+    return Math.max(this.#lastLsn, this.#lastMarker)
+  }
+
+  /** A number above everything told to a shape and below every transaction to come: their commits lie further apart. */
+  #mark(log: ShapeLog): void {
+    log.marker = Math.max(this.#lastLsn, log.end.tx) + 1
+    this.#lastMarker = Math.max(this.#lastMarker, log.marker)
+    this.#options.clock.advanceTo(log.marker)
   }
 
   /** Prepares a shape for event streams: from here on its log carries a marker. Waits for a round under way. */
   openStream(shape: Shape): Promise<void> {
     return this.#queue.run(() => {
       shape.hasStreams = true
-      shape.log.marker = this.#options.clock.next()
+      this.#mark(shape.log)
       return Promise.resolve()
     })
   }
@@ -94,14 +99,14 @@ export class ShapeEngine {
 
   /** Requests waiting over all shapes. */
   get waiterCount(): number {
-    let count = 0
-    for (const shape of this.#registry.values()) count += shape.waiters.size
-    return count
+    return this.#registry.waiterCount
   }
 
   /** Resolves when everything committed before the call has been told. */
   async settle(): Promise<void> {
-    while (this.#isDirty && !this.#isClosed) {
+    if (!this.#isClosed && (await this.#options.capture.isBehind())) this.#isDirty = true
+    // A round under way may have begun before; the next takes it all. Those who never stop writing hold nobody up.
+    for (let round = 0; round < 2 && this.#isDirty && !this.#isClosed; round += 1) {
       this.#settling ??= this.#round().finally(() => {
         this.#settling = null
       })
@@ -115,14 +120,8 @@ export class ShapeEngine {
   }
 
   /** Analyses a request; remembers the outcome until a table changes. @throws DefinitionError */
-  async resolve(request: DefinitionRequest): Promise<Definition> {
-    const key = JSON.stringify({ ...request, params: [...request.params] })
-    const known = this.#definitions.get(key)
-    if (known !== undefined) return known
-    const definition = await this.#options.db.transaction((sql) => define(sql, request))
-    if (this.#definitions.size >= maxCachedDefinitions) this.#definitions.clear()
-    this.#definitions.set(key, definition)
-    return definition
+  resolve(request: DefinitionRequest): Promise<Definition> {
+    return this.#definitions.resolve(request)
   }
 
   /** The shape in service for a definition, if there is one. */
@@ -133,7 +132,16 @@ export class ShapeEngine {
   /** The shape of a request, created when there is none. @throws DefinitionError */
   async shapeFor(request: DefinitionRequest): Promise<Shape> {
     const definition = await this.resolve(request)
-    return this.existing(definition) ?? this.#queue.run(() => this.#create(request))
+    const known = this.existing(definition)
+    if (known !== undefined) return known
+    // Outside the queue: tracking waits for whoever holds a lock on the table, and everybody else must not.
+    const tables = tablesOf(definition)
+    await this.#options.capture.track(tables)
+    const shape = await this.#queue.run(() => this.#create(request, tables))
+    if (shape !== null) return shape
+    // The tables changed between tracking and snapshot: what was analysed no longer holds.
+    this.#definitions.clear()
+    return this.shapeFor(request)
   }
 
   /** Reads a subset of a shape as {@link subsetRound} does; `null` where the shape turned out to be void. @throws SubsetError */
@@ -141,7 +149,7 @@ export class ShapeEngine {
     return this.#queue.run(async () => {
       const round = { registry: this.#registry, shape, definition, request }
       const { drained, subset, error } = await this.#options.db.transaction((sql) =>
-        subsetRound(sql, this.#context, round),
+        subsetRound(sql, this.#options, round),
       )
       this.#apply(drained)
       if (error !== undefined) throw error
@@ -184,7 +192,7 @@ export class ShapeEngine {
     return this.#queue.run(async () => {
       this.#isDirty = false
       try {
-        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#context, this.#registry)))
+        this.#apply(await this.#options.db.transaction((sql) => drain(sql, this.#options, this.#registry)))
         await this.#tidy()
       } catch (error) {
         this.#isDirty = true
@@ -209,7 +217,7 @@ export class ShapeEngine {
       shape.sets = told.sets
       if (told.entries.length === 0) continue
       shape.log.append(told.entries)
-      if (shape.hasStreams) shape.log.marker = this.#options.clock.next()
+      if (shape.hasStreams) this.#mark(shape.log)
       wake(shape)
     }
   }
@@ -223,48 +231,40 @@ export class ShapeEngine {
   }
 
   #register(
-    begun: { readonly handle: string; readonly snapshot: SnapshotChunks; readonly sets: ValueSets },
+    begun: Pick<Shape, "handle" | "snapshot" | "sets">,
     request: DefinitionRequest,
     definition: Definition,
   ): Shape {
-    const shape: Shape = {
-      ...begun,
-      request,
-      definition,
-      log: new ShapeLog(this.#options.chunkBytes),
-      readTo: begun.snapshot.isComplete ? null : upTo(definition, null),
-      waiters: new Set(),
-      hasStreams: false,
-      isVoid: false,
-      lastUsedAt: this.#options.now(),
-    }
+    const { chunkBytes, now } = this.#options
+    const shape = bear(
+      { ...begun, request, definition, bornAt: this.lastNumber, lastUsedAt: now() },
+      chunkBytes,
+    )
     this.#registry.add(shape)
     return shape
   }
 
-  async #create(request: DefinitionRequest): Promise<Shape> {
+  /** `null` when the definition has come to name other tables than the tracked ones. */
+  async #create(request: DefinitionRequest, tracked: ReadonlyArray<Table>): Promise<Shape | null> {
     const context = { ...this.#options, files: this.#files }
-    const { drained, begun, definition } = await this.#options.db.transaction((sql) =>
-      createRound(sql, context, this.#registry, request),
+    const created = await this.#options.db.transaction((sql) =>
+      createRound(sql, context, this.#registry, { request, tracked }),
     )
+    if (created === null) return null
+    const { drained, begun, definition } = created
     this.#apply(drained)
     const known = this.existing(definition)
-    if (known !== undefined || begun === null) return known ?? this.#create(request)
+    if (known !== undefined || begun === null) return known ?? this.#create(request, tracked)
     const shape = this.#register(begun, request, definition)
     if (begun.isPaged) this.#background.add(() => this.#build(shape, begun.closing))
     await this.#evict()
     return shape
   }
 
-  /** Reads the pages of a snapshot, one job each, so that everything else goes on between them. */
   async #build(shape: Shape, closing: string): Promise<void> {
     const next = pagesOf(this.#options, this.#registry, shape, closing, (drained) => this.#apply(drained))
     try {
-      while (!shape.isVoid && shape.readTo !== null && !this.#isClosed) {
-        await this.#queue.run(next)
-        // PGlite works on this thread without a pause: answers under way must get their turn.
-        await setImmediate()
-      }
+      await readPages(shape, () => (this.#isClosed ? null : this.#queue.run(next)))
     } catch (error) {
       // Whoever reads the snapshot is told to begin again, and the next snapshot names the error if it stays.
       this.#void(shape)
@@ -272,20 +272,17 @@ export class ShapeEngine {
     }
   }
 
-  /** Takes up shapes whose definition still means the same; the others' handles are void. */
+  /** Takes up what a data directory remembers. */
   async #takeUp(stored: ReadonlyArray<StoredShape>): Promise<void> {
-    const { chunkBytes, clock, db, store } = this.#options
-    await db.transaction(async (sql) => {
-      const { current, gone } = await redefineAll(sql, stored, this.#files)
-      await store.drop(sql, gone)
-      for (const [{ handle, snapshot, sets, request, entries }, definition] of current) {
-        const restored = SnapshotChunks.restore(snapshot, chunkBytes, this.#files.of(handle))
-        const shape = this.#register({ handle, snapshot: restored, sets }, request, definition)
-        shape.log.append(entries)
-        // Behind every marker that clients of the last life may come back with.
-        shape.log.marker = clock.next()
-      }
-    })
+    for (const [shape, definition] of await takeUp({ ...this.#options, files: this.#files }, stored)) {
+      const { handle, request, sets, entries } = shape
+      const files = this.#files.of(handle)
+      const snapshot = SnapshotChunks.restore(shape.snapshot, this.#options.chunkBytes, files)
+      const { log } = this.#register({ handle, snapshot, sets }, request, definition)
+      log.append(entries)
+      // Behind every marker that clients of the last life may come back with.
+      this.#mark(log)
+    }
     await this.#files.retain(new Set([...this.#registry.values()].map((shape) => shape.handle)))
   }
 

@@ -77,6 +77,13 @@ export class ShapeRegistry {
     return this.#byHandle.size
   }
 
+  /** Requests waiting over all shapes. */
+  get waiterCount(): number {
+    let count = 0
+    for (const shape of this.#byHandle.values()) count += shape.waiters.size
+    return count
+  }
+
   values(): IterableIterator<Shape> {
     return this.#byHandle.values()
   }
@@ -133,6 +140,16 @@ export class ShapeRegistry {
   /** The shapes over a table. */
   over(relation: string): ReadonlySet<Shape> {
     return this.#byTable.get(relation)?.all ?? new Set()
+  }
+
+  /** The shapes over tables, and those that take inner values from them. */
+  touching(relations: Iterable<string>): ReadonlySet<Shape> {
+    const found = new Set<Shape>()
+    for (const relation of relations) {
+      for (const shape of this.over(relation)) found.add(shape)
+      for (const shape of this.#dependents.get(relation) ?? []) found.add(shape)
+    }
+    return found
   }
 
   /**

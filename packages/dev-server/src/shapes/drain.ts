@@ -43,9 +43,12 @@ export const drain = async (sql: Sql, context: DrainContext, registry: ShapeRegi
   const captured = await context.capture.take(sql)
   const transactions = captured.transactions.map((transaction) => ({
     ...transaction,
-    lsn: context.clock.next(),
+    lsn: transaction.lsn ?? context.clock.next(),
   }))
   const voided = new Set<Shape>(captured.schemaChanged ? await outdated(sql, registry.values()) : [])
+  for (const shape of captured.lost === "all" ? registry.values() : registry.touching(captured.lost)) {
+    voided.add(shape)
+  }
   for (const transaction of transactions) {
     for (const relation of transaction.truncated) {
       for (const shape of registry.over(relation)) voided.add(shape)

@@ -3,6 +3,7 @@
  * tells all changes before it. Changes of rows the pages have reached are told, those of later rows are not, so the shape
  * is exact at every moment. The shape is stored when its last page is read.
  */
+import { setImmediate } from "node:timers/promises"
 import type { Database, TextRow } from "../db/Database.ts"
 import type { ShapeStore } from "../store/ShapeStore.ts"
 import { drain, type DrainContext, type Drained } from "./drain.ts"
@@ -46,5 +47,16 @@ export const pagesOf = (
       context.store.add(sql, storedFrom(shape, shape.request, definition)),
     )
     shape.readTo = null
+  }
+}
+
+/** Runs one job after the other until all rows are read, so that everything else goes on between them; `null` ends it. */
+export const readPages = async (shape: Shape, run: () => Promise<void> | null): Promise<void> => {
+  while (!shape.isVoid && shape.readTo !== null) {
+    const job = run()
+    if (job === null) return
+    await job
+    // PGlite works on this thread without a pause: answers under way must get their turn.
+    await setImmediate()
   }
 }

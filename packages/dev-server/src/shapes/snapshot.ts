@@ -5,9 +5,11 @@
  * or missed, and writers wait for one page at most. What cannot be paged (subqueries, no key, inheritance) is read through one cursor.
  * Runs inside the engine's transactions and changes nothing in memory but the snapshot it makes.
  */
-import { type Sql, SqlFailure, type TextRow } from "../db/Database.ts"
+import type { Capture } from "../capture/Capture.ts"
+import { type Database, type Sql, SqlFailure, type TextRow } from "../db/Database.ts"
+import type { Table } from "../db/catalog.ts"
 import { quoteIdent } from "../db/identifier.ts"
-import type { StoredShape } from "../store/ShapeStore.ts"
+import type { ShapeStore, StoredShape } from "../store/ShapeStore.ts"
 import { DefinitionError } from "../where/WhereError.ts"
 import type { Clock } from "./Clock.ts"
 import { define, type Definition } from "./Definition.ts"
@@ -156,22 +158,45 @@ const redefine = async (sql: Sql, shape: StoredShape): Promise<Definition | null
   }
 }
 
-/** Which remembered shapes still mean the same and have all their rows, and the handles of the others. */
-export const redefineAll = async (
-  sql: Sql,
+/** What remembered shapes are judged with. */
+export interface TakeUpOptions {
+  readonly db: Database
+  readonly store: ShapeStore
+  readonly capture: Capture
+  readonly files: SnapshotFiles
+}
+
+/**
+ * The remembered shapes that still mean the same, have all their rows and whose tables were captured all along; forgets the
+ * others.
+ */
+export const takeUp = async (
+  { db, store, capture, files }: TakeUpOptions,
   stored: ReadonlyArray<StoredShape>,
-  files: SnapshotFiles,
-): Promise<{
-  readonly current: ReadonlyArray<readonly [StoredShape, Definition]>
-  readonly gone: ReadonlyArray<string>
-}> => {
+): Promise<ReadonlyArray<readonly [StoredShape, Definition]>> => {
+  const definitions = await db.transaction(async (sql) => {
+    const found: Array<readonly [StoredShape, Definition | null]> = []
+    for (const shape of stored) {
+      const isWhole = !("files" in shape.snapshot) || (await files.has(shape.handle, shape.snapshot.files))
+      found.push([shape, isWhole ? await redefine(sql, shape) : null])
+    }
+    return found
+  })
+  const tables = definitions.flatMap(([, definition]) => (definition === null ? [] : tablesOf(definition)))
+  const missed = new Set(await capture.track(tables))
   const current: Array<readonly [StoredShape, Definition]> = []
   const gone: Array<string> = []
-  for (const shape of stored) {
-    const isWhole = !("files" in shape.snapshot) || (await files.has(shape.handle, shape.snapshot.files))
-    const definition = isWhole ? await redefine(sql, shape) : null
-    if (definition === null) gone.push(shape.handle)
-    else current.push([shape, definition])
+  for (const [shape, definition] of definitions) {
+    const isCurrent = definition !== null && !tablesOf(definition).some((table) => missed.has(table.oid))
+    if (isCurrent) current.push([shape, definition])
+    else gone.push(shape.handle)
   }
-  return { current, gone }
+  await db.transaction((sql) => store.drop(sql, gone))
+  return current
 }
+
+/** Every table whose changes concern a shape. */
+export const tablesOf = (definition: Definition): ReadonlyArray<Table> => [
+  definition.table,
+  ...definition.innerTables,
+]

@@ -1,9 +1,26 @@
-/** What a store keeps of a shape, and what a shape keeps in memory. Pure. */
+/** A shape at the start of its service, what a store keeps of it, and what it keeps in memory. Pure. */
 import type { StoredShape } from "../store/ShapeStore.ts"
 import type { Definition, DefinitionRequest } from "./Definition.ts"
 import type { Shape } from "./Shape.ts"
-import type { ShapeLog } from "./ShapeLog.ts"
+import { upTo } from "./keys.ts"
+import { ShapeLog } from "./ShapeLog.ts"
 import type { Begun } from "./snapshot.ts"
+
+/** What tells one shape from another when its service starts. */
+export type Born = Pick<
+  Shape,
+  "handle" | "snapshot" | "sets" | "request" | "definition" | "bornAt" | "lastUsedAt"
+>
+
+/** A shape nobody waits on and that was told nothing yet. */
+export const bear = (born: Born, chunkBytes: number): Shape => ({
+  ...born,
+  log: new ShapeLog(chunkBytes),
+  readTo: born.snapshot.isComplete ? null : upTo(born.definition, null),
+  waiters: new Set(),
+  hasStreams: false,
+  isVoid: false,
+})
 
 /** Bytes of JSON a shape keeps in memory. */
 export const bytesOf = (shape: Shape): number => shape.snapshot.memoryBytes + shape.log.bytes

@@ -173,7 +173,7 @@ const tellMovedIn = async (
 ): Promise<void> => {
   const { definition, handle } = shape
   const form = definition.normalForm
-  if (form === null || definition.log === "changes_only") return
+  if (form === null) return
   const expressions = rowExpressions(definition)
   let found = 0
   for (const { row, values } of await readRows(sql, definition, movedInRestriction(moves))) {

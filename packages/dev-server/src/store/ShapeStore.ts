@@ -124,7 +124,10 @@ export const durable = (schema: string): ShapeStore => {
       )
     },
     setLastNumber: async (sql, value) => {
-      await sql.rows(`update ${s}.state set last_number = $1::bigint`, [String(value)])
+      // An unchanged number must not write: a real Postgres would call the write news.
+      await sql.rows(`update ${s}.state set last_number = $1::bigint where last_number <> $1::bigint`, [
+        String(value),
+      ])
     },
   }
 }

@@ -86,7 +86,7 @@ export const analyse = async (
 
 const parseClause = async (where: string): Promise<Node> => {
   if (Buffer.byteLength(where) > maxClauseBytes) {
-    throw whereError(`WHERE clause is too long (maximum is ${maxClauseBytes} bytes)`)
+    throw whereError(`At location 0: Query bigger than maximum size of ${maxClauseBytes} bytes`)
   }
   await loadModule()
   let statements: ReadonlyArray<Node>

@@ -2,9 +2,10 @@
  * Replays a recorded scenario of the real server against a dev-server and writes down the answers in the recordings'
  * format, so that the recordings' own comparison can judge them. Knows where the recordings are, and whether they are there.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { request as httpRequest } from "node:http"
 import { join } from "node:path"
-import type { PGlite } from "@electric-sql/pglite"
+import { gunzipSync, inflateSync } from "node:zlib"
 
 /** The recordings lie beside the repository where they are at all. */
 export const goldenDirectory = join(import.meta.dirname, "../../../../../shared/golden")
@@ -27,6 +28,9 @@ interface Response {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Json
   readonly text?: string
+  /** A raw event stream. */
+  readonly sse?: string
+  readonly closedBy?: string
   readonly elapsed: string
 }
 
@@ -35,13 +39,13 @@ export interface Step {
   readonly mode?: string
   readonly session?: string
   readonly wait?: number
-  readonly restart?: unknown
+  readonly restart?: { readonly sqlWhileDown?: ReadonlyArray<string> }
   readonly request?: Request
   readonly follow?: Request
   readonly concurrent?: ReadonlyArray<Step>
   readonly whileWaiting?: ReadonlyArray<Step>
   readonly save?: string
-  readonly sse?: unknown
+  readonly sse?: { readonly collectMs: number }
   readonly skipped?: unknown
   readonly response?: Response
   readonly responses?: ReadonlyArray<Response>
@@ -56,6 +60,21 @@ export interface Scenario {
 
 export const readScenario = (name: string): Scenario =>
   JSON.parse(readFileSync(join(goldenDirectory, `${name}.json`), "utf8")) as Scenario
+
+/** Names of all recordings. */
+export const scenarioNames = (): ReadonlyArray<string> =>
+  readdirSync(goldenDirectory)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => file.slice(0, -".json".length))
+
+/** The server and database a scenario is replayed against. */
+export interface Target {
+  readonly url: () => string
+  /** Runs the statements of a step. */
+  readonly sql: (step: Step) => Promise<void>
+  /** Stops the server, runs statements, starts it again on what it kept. */
+  readonly restart: (sqlWhileDown: ReadonlyArray<string>) => Promise<void>
+}
 
 /** The recordings' own comparison. */
 export const loadComparison = async (): Promise<{
@@ -72,13 +91,11 @@ const pause = (millis: number): Promise<void> =>
 /** Replays one scenario. */
 export class Replayer {
   readonly #saved = new Map<string, Response>()
-  readonly #db: PGlite
-  readonly #url: string
+  readonly #target: Target
   readonly #timeoutMillis: number
 
-  constructor(db: PGlite, url: string, timeoutMillis: number) {
-    this.#db = db
-    this.#url = url
+  constructor(target: Target, timeoutMillis: number) {
+    this.#target = target
     this.#timeoutMillis = timeoutMillis
   }
 
@@ -89,7 +106,8 @@ export class Replayer {
   }
 
   async #step(step: Step): Promise<Step> {
-    if (step.sql !== undefined) await this.#sql(step)
+    if (step.sql !== undefined) await this.#target.sql(step)
+    else if (step.restart !== undefined) await this.#target.restart(step.restart.sqlWhileDown ?? [])
     else if (step.wait !== undefined) await pause(step.wait)
     else if (step.follow !== undefined) return { ...step, responses: await this.#follow(step, step.follow) }
     else if (step.request !== undefined) return await this.#request(step, step.request)
@@ -97,22 +115,6 @@ export class Replayer {
       return await this.#concurrent(step, step.concurrent)
     }
     return step
-  }
-
-  async #sql(step: Step): Promise<void> {
-    if (step.mode !== "transaction") {
-      for (const statement of step.sql ?? []) await this.#db.exec(statement)
-      return
-    }
-    await this.#db
-      .transaction(async (tx) => {
-        for (const statement of step.sql ?? []) await tx.exec(statement)
-      })
-      .catch((error: unknown) => {
-        // Some scenarios roll back on purpose.
-        if (!/ROLLBACK|rolled back|aborted/iu.test(`${String(error)} ${(step.sql ?? []).join(" ")}`))
-          throw error
-      })
   }
 
   async #follow(step: Step, request: Request): Promise<ReadonlyArray<Response>> {
@@ -153,7 +155,7 @@ export class Replayer {
   async #request(step: Step, request: Request): Promise<Step> {
     const meanwhile = step.whileWaiting ?? []
     let wroteAt = Number.POSITIVE_INFINITY
-    const sending = this.#send(request, () => performance.now() >= wroteAt)
+    const sending = this.#send(request, () => performance.now() >= wroteAt, step.sse)
     const done: Array<Step> = []
     for (const other of meanwhile) {
       if (other.sql !== undefined) wroteAt = performance.now()
@@ -164,12 +166,10 @@ export class Replayer {
     return { ...step, response, ...(step.whileWaiting === undefined ? {} : { whileWaiting: done }) }
   }
 
-  async #send(request: Request, waited = () => false): Promise<Response> {
+  async #send(request: Request, waited = () => false, sse?: Step["sse"]): Promise<Response> {
     const url = this.#fill(`${request.path}${queryText(request.query)}`)
     const before = performance.now()
-    const { status, headers, text } = await exchange(`${this.#url}${url}`, request, (value) =>
-      this.#fill(value),
-    )
+    const answer = await exchange(this.#target.url(), url, request, (value) => this.#fill(value), sse)
     const elapsed = performance.now() - before
     const bucket =
       elapsed > this.#timeoutMillis * 0.9
@@ -179,18 +179,8 @@ export class Replayer {
           : elapsed > this.#timeoutMillis * 0.45
             ? "half-timeout"
             : "immediate"
-    const isJson = headers["content-type"]?.includes("json") === true
-    return {
-      url,
-      status,
-      headers,
-      elapsed: bucket,
-      ...(isJson && text !== ""
-        ? { body: JSON.parse(text) as Json }
-        : text === ""
-          ? { body: null }
-          : { text }),
-    }
+    const { status, headers } = answer
+    return { url, status, headers, elapsed: bucket, ...content(answer, sse !== undefined) }
   }
 
   #fill(text: string): string {
@@ -223,28 +213,84 @@ const queryText = (query: Request["query"]): string => {
 /** Our own date, connection and keep-alive headers say nothing about the protocol. */
 const transportHeaders = new Set(["date", "keep-alive", "connection"])
 
-const exchange = async (url: string, request: Request, fill: (text: string) => string) => {
-  const body =
-    request.body === undefined || request.body === null
-      ? undefined
-      : typeof request.body === "string"
-        ? request.body
-        : JSON.stringify(request.body)
-  const headers = Object.fromEntries(
-    Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]),
-  )
-  const response = await fetch(url, {
-    method: request.method ?? "GET",
-    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-    ...(body === undefined ? {} : { body }),
-  })
-  const kept = [...response.headers].filter(([name]) => !transportHeaders.has(name))
-  return {
-    status: response.status,
-    headers: Object.fromEntries(kept) as Record<string, string>,
-    text: await response.text(),
-  }
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly text: string
+  readonly closedBy: string
 }
+
+const content = ({ status, headers, text, closedBy }: Answer, isStream: boolean): Partial<Response> => {
+  const type = headers["content-type"] ?? ""
+  if (isStream && status === 200) return { sse: text.replaceAll(/^:\n\n/gmu, ""), closedBy }
+  if (type.includes("json") && text !== "") return { body: JSON.parse(text) as Json }
+  return text === "" ? { body: null } : { text }
+}
+
+/** Longest look at an idle event stream; the recordings look for seconds because of replication. */
+const maxCollectMillis = 900
+
+/** Sends the path as it is: `fetch` would tidy it, ask for compression and follow redirects. */
+const exchange = (
+  base: string,
+  path: string,
+  request: Request,
+  fill: (text: string) => string,
+  sse: Step["sse"],
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(base)
+    const given = request.body ?? undefined
+    const body = given === undefined || typeof given === "string" ? given : JSON.stringify(given)
+    const headers = Object.fromEntries(
+      Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]),
+    )
+    const isTyped = Object.keys(headers).some((name) => name.toLowerCase() === "content-type")
+    const sending = httpRequest({
+      hostname,
+      port,
+      path,
+      method: request.method ?? "GET",
+      headers: {
+        ...(body === undefined || isTyped ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+    })
+    sending.once("error", reject)
+    sending.once("response", (response) => {
+      const chunks: Array<Buffer> = []
+      const finish = (closedBy: string): void => {
+        const kept = Object.entries(response.headers).filter(([name]) => !transportHeaders.has(name))
+        const bytes = decompress(Buffer.concat(chunks), String(response.headers["content-encoding"]))
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: Object.fromEntries(kept.map(([name, value]) => [name, String(value)])),
+          text: bytes.toString("utf8"),
+          closedBy,
+        })
+      }
+      const hangUp =
+        sse === undefined
+          ? undefined
+          : setTimeout(
+              () => {
+                finish("client")
+                sending.destroy()
+              },
+              Math.min(sse.collectMs, maxCollectMillis),
+            )
+      response.on("data", (chunk: Buffer) => chunks.push(chunk))
+      response.once("error", () => finish("server"))
+      response.once("end", () => {
+        clearTimeout(hangUp)
+        finish("server")
+      })
+    })
+    sending.end(body)
+  })
+
+const decompress = (bytes: Buffer, encoding: string): Buffer =>
+  encoding === "gzip" ? gunzipSync(bytes) : encoding === "deflate" ? inflateSync(bytes) : bytes
 
 /** Parts where the dev-server differs on purpose, taken out of both sides (README, "Deviations"). */
 export const withoutDeviations = (scenario: Scenario): Scenario =>
@@ -253,7 +299,9 @@ export const withoutDeviations = (scenario: Scenario): Scenario =>
     if (value === "false") return "f"
     if (key === "global_last_seen_lsn") return "1"
     // How long an answer took depends on this machine; whether it waited shows in has-data, etag and body.
-    if (key === "elapsed") return "some time"
+    if (key === "elapsed") return undefined
+    // Scenarios run side by side here: other transactions may be under way.
+    if (key === "xip_list") return []
     if (key === "access-control-expose-headers" && typeof value === "string")
       return value.replace("electric-snapshot,", "")
     return value
