@@ -106,7 +106,8 @@ export class ShapeEngine {
   async settle(): Promise<void> {
     if (!this.#isClosed && (await this.#options.capture.isBehind())) this.#isDirty = true
     // A round under way may have begun before; the next takes it all. Those who never stop writing hold nobody up.
-    for (let round = 0; round < 2 && this.#isDirty && !this.#isClosed; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
+      if (!this.#isDirty || this.#isClosed) return
       this.#settling ??= this.#round().finally(() => {
         this.#settling = null
       })
