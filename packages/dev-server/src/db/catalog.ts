@@ -40,6 +40,8 @@ export interface Table {
   readonly hasKey: boolean
   /** Whether it is one partition of a partitioned table. */
   readonly isPartition: boolean
+  /** Its partitions: one that comes or goes by ALTER TABLE brings or takes rows no trigger sees. */
+  readonly partitions: string
   /** Text that changes with any column, type or key of the table. NOT NULL is left out on purpose (it rotates nothing). */
   readonly signature: string
 }
@@ -98,14 +100,13 @@ const describe = async (sql: Sql, row: TextRow): Promise<Table> => {
     keyColumns,
     hasKey: key.length > 0,
     isPartition: isPartition === "t",
+    partitions,
     signature: JSON.stringify([
       oid,
       schema,
       name,
       columns.map((c) => [c.name, c.typeOid, c.type]),
       keyColumns,
-      // A partition that comes or goes by ALTER TABLE brings or takes rows no trigger sees.
-      partitions,
     ]),
   }
 }

@@ -82,14 +82,14 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
   const captured = { ...table, columns: table.columns.filter((column) => !column.isVirtual) }
   const analysis = request.where === null ? null : await analyse(sql, captured, request.where, request.params)
   const hasAllColumns = request.columns === null && list === null
-  const identity = JSON.stringify([
+  const meaning = [
     table.signature,
     analysis?.sql ?? null,
     hasAllColumns ? null : columns.map((column) => column.name),
     request.replica,
     request.log,
     analysis?.tables.map((inner) => inner.oid) ?? [],
-  ])
+  ]
   return {
     table,
     where: analysis?.sql ?? null,
@@ -102,8 +102,9 @@ export const define = async (sql: Sql, request: DefinitionRequest): Promise<Defi
     replica: request.replica,
     log: request.log,
     innerTables: analysis?.tables ?? [],
-    identity,
-    hash: String(createHash("md5").update(identity).digest().readUInt32BE(0)),
+    identity: JSON.stringify([table.partitions, ...meaning]),
+    // As Electric's, the first half of a handle stays when a partition comes or goes: only the second half is new.
+    hash: String(createHash("md5").update(JSON.stringify(meaning)).digest().readUInt32BE(0)),
   }
 }
 

@@ -86,7 +86,8 @@ export const outdated = async (sql: Sql, shapes: Iterable<Shape>): Promise<Reado
   const isCurrent = async (table: Table): Promise<boolean> => {
     const cached = known.get(table.oid)
     if (cached !== undefined) return cached
-    const current = (await findTableByOid(sql, table.oid))?.signature === table.signature
+    const found = await findTableByOid(sql, table.oid)
+    const current = found?.signature === table.signature && found.partitions === table.partitions
     known.set(table.oid, current)
     return current
   }
