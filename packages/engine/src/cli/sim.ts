@@ -163,4 +163,5 @@ else {
 const [first] = total.failures
 if (options.save !== undefined && first !== undefined)
   writeFileSync(resolve(options.save), JSON.stringify(first.plan, null, 1))
-process.exit(total.failures.length > 0 ? 1 : 0)
+// A pipe is written behind our back: the process may end once it has taken everything.
+process.stdout.write("", () => process.exit(total.failures.length > 0 ? 1 : 0))

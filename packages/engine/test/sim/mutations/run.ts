@@ -140,4 +140,5 @@ verdicts.sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0))
 if (options.json === true)
   console.log(JSON.stringify({ caught: verdicts.length - survived, survived, mutations: verdicts }))
 else console.log(`\n${verdicts.length - survived} caught, ${survived} survived`)
-process.exit(survived > 0 ? 1 : 0)
+// A pipe is written behind our back: the process may end once it has taken everything.
+process.stdout.write("", () => process.exit(survived > 0 ? 1 : 0))
