@@ -71,8 +71,8 @@ export const policyOf = <G extends Graph.Graph, Identity extends GatewayIdentity
   const problems = validateGraph(options.graph)
   if (problems.length > 0) throw new GraphInvalid(options.graph.name, problems)
   const rules: Readonly<Record<string, Rule<Identity>>> = { ...options.rules }
-  const failures = new WeakMap<Request, unknown>()
   const decide: Policy<G, Identity>["decide"] = async (identity, node, bindings, clientParams = {}) => {
+    const failures: Array<unknown> = []
     const request = new Request(`http://policy.test/?${query(node, bindings, clientParams)}`)
     const context: AdmitContext<Identity> = {
       graph: options.graph,
@@ -82,12 +82,12 @@ export const policyOf = <G extends Graph.Graph, Identity extends GatewayIdentity
       limiter: null,
       waits: new Waits(),
       now: () => 0,
-      onFault: ({ cause }) => failures.set(request, cause),
+      onFault: ({ cause }) => failures.push(cause),
     }
     const passage = { node: null, releases: [] as Array<() => void> }
     const admitted = await admit(context, request, passage)
     for (const release of passage.releases) release()
-    if (failures.has(request)) throw failures.get(request)
+    if (failures.length > 0) throw failures[0]
     if (!isRefusal(admitted)) return { allowed: true, instance: admitted.instance }
     const { code, message, status } = admitted
     return { allowed: false, status, code, message }

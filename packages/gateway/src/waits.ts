@@ -12,8 +12,6 @@ const maxTimerMillis = 2_147_483_647
 export interface Wait {
   /** Aborted with the refusal as its reason. */
   readonly signal: AbortSignal
-  /** Ends it before its time. The first refusal counts. */
-  readonly end: (refusal: Refusal) => void
   /** Its answer has begun: closing lets it finish. */
   readonly answered: () => void
   /** It has ended; nothing of it stays. May be called more than once. */
@@ -65,7 +63,7 @@ export class Waits {
       this.#idle = []
       for (const done of idle) done()
     }
-    return { signal: controller.signal, end, answered: () => void (entry.answered = true), leave }
+    return { signal: controller.signal, answered: () => void (entry.answered = true), leave }
   }
 
   /** Asks again for every open request that the target means, and ends those that may not go on. Returns how many. */

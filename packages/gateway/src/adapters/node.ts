@@ -4,6 +4,7 @@
  */
 import { once } from "node:events"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { Wire } from "@espalier/engine/protocol"
 
 /** What a handler may know beyond the request itself. */
 export interface NodeHandlerOptions {
@@ -84,7 +85,7 @@ export const nodeHandler = (
       response.writeHead(400, { "content-type": "application/json", "cache-control": "no-store" })
       response.end(
         JSON.stringify({
-          code: "bad_request",
+          code: Wire.GatewayCode.badRequest,
           message: "the request's method, target or headers cannot be read",
         }),
       )
