@@ -42,6 +42,7 @@ const makeLeader = (wires: MemoryWires, epoch: string, leaderTabId = "other") =>
     fingerprint: "print",
     phase,
     status: null,
+    storage: null,
     ...more,
   })
   return {

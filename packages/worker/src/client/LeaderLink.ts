@@ -7,7 +7,7 @@
  * open call again; every call ends; a start without progress ends in `failed`; an own failure is final.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   leaderChannel,
@@ -48,6 +48,7 @@ const fingerprintMismatch = (name: string): string =>
 export class LeaderLink {
   readonly phases = new Listeners<HostPhase>()
   readonly statuses = new Listeners<EngineStatus>()
+  readonly storages = new Listeners<StorageStatus>()
   readonly commits = new Listeners<CommitNotice>()
 
   readonly #options: LinkOptions
@@ -62,6 +63,7 @@ export class LeaderLink {
   #leaderTabId: string | null = null
   #phase: HostPhase = { phase: "starting", step: "worker" }
   #status: EngineStatus | null = null
+  #storage: StorageStatus | null = null
   #visible: boolean
   #connected = false
   /** This tab cannot use any leader any more. */
@@ -94,6 +96,10 @@ export class LeaderLink {
 
   get status(): EngineStatus | null {
     return this.#status
+  }
+
+  get storage(): StorageStatus | null {
+    return this.#storage
   }
 
   /** True while the worker of this tab leads. */
@@ -161,7 +167,7 @@ export class LeaderLink {
     this.#announcements.close()
     this.#answers.close()
     this.#leader.close()
-    for (const listeners of [this.phases, this.statuses, this.commits]) listeners.clear()
+    for (const listeners of [this.phases, this.statuses, this.storages, this.commits]) listeners.clear()
   }
 
   #receive(message: Announcement | Answer): void {
@@ -173,6 +179,8 @@ export class LeaderLink {
         return this.#follow(message.phase)
       case "status":
         return this.#setStatus(message.status)
+      case "storage":
+        return this.#setStorage(message.storage)
       case "commit":
         return this.commits.emit(message.notice)
       case "result":
@@ -198,6 +206,7 @@ export class LeaderLink {
       if (this.#connected) this.#hello()
     }
     if (leader.status !== null) this.#setStatus(leader.status)
+    if (leader.storage !== null) this.#setStorage(leader.storage)
     this.#follow(leader.phase)
   }
 
@@ -231,6 +240,11 @@ export class LeaderLink {
   #setStatus(status: EngineStatus): void {
     this.#status = status
     this.statuses.emit(status)
+  }
+
+  #setStorage(storage: StorageStatus): void {
+    this.#storage = storage
+    this.storages.emit(storage)
   }
 
   /**

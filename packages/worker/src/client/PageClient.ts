@@ -6,7 +6,14 @@
 import { live } from "@electric-sql/pglite/live"
 import { PGliteWorker } from "@electric-sql/pglite/worker"
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "../contract.ts"
+import type {
+  CommitNotice,
+  EngineCalls,
+  HostPhase,
+  HostSettings,
+  LeaseRequest,
+  StorageStatus,
+} from "../contract.ts"
 import { electionId, fingerprint, openBroadcastChannel, tabLock, type HostMeta } from "../protocol.ts"
 import { boundedQuery } from "./boundedQuery.ts"
 import { ClientClosed, HostFailed, UnknownNode } from "./errors.ts"
@@ -33,6 +40,12 @@ const makeTabId = (): string =>
     "",
   )
 
+/** Only a page may ask. The answer is read by the leader, which shows it in its storage status. */
+const requestPersistence = (): Promise<unknown> =>
+  navigator.storage?.persist === undefined
+    ? Promise.resolve()
+    : navigator.storage.persist().catch(() => undefined)
+
 const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
   name: settings.name,
   dataDir: settings.dataDir,
@@ -56,6 +69,7 @@ export class PageClient implements BrowserEngineClient {
   readonly #closed = new AbortController()
   readonly #queryTimeoutMillis: number
   readonly #workerUrl: string
+  readonly #requestPersistence: boolean
   #gate: WorkerGate | null = null
   #releaseLock: () => void = () => undefined
 
@@ -64,6 +78,7 @@ export class PageClient implements BrowserEngineClient {
     this.graph = settings.graph
     this.params = settings.params
     this.#workerUrl = new URL(settings.workerUrl, globalThis.location?.href).href
+    this.#requestPersistence = settings.requestPersistence ?? true
     this.#queryTimeoutMillis = settings.queryTimeoutMillis ?? defaultQueryTimeoutMillis
     this.#link = new LeaderLink({
       name: settings.name,
@@ -89,6 +104,10 @@ export class PageClient implements BrowserEngineClient {
     return this.#link.phase
   }
 
+  get storage(): StorageStatus | null {
+    return this.#link.storage
+  }
+
   get isLeader(): boolean {
     return this.#link.isLeader
   }
@@ -99,6 +118,10 @@ export class PageClient implements BrowserEngineClient {
 
   onPhase(listener: (phase: HostPhase) => void): () => void {
     return this.#link.phases.add(listener)
+  }
+
+  onStorage(listener: (storage: StorageStatus) => void): () => void {
+    return this.#link.storages.add(listener)
   }
 
   onCommit(listener: (notice: CommitNotice) => void): () => void {
@@ -164,6 +187,7 @@ export class PageClient implements BrowserEngineClient {
     })
     // Read below; until then a rejection must not count as unhandled.
     created.catch(() => undefined)
+    if (this.#requestPersistence) void requestPersistence()
     await this.#holdLock()
     this.#link.connect()
     await this.#whenReady({ final: true })

@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CommitNotice, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   fingerprint,
@@ -46,6 +46,8 @@ export class TabServer extends Context.Service<
   {
     /** Tells every tab, now and on later hellos. */
     readonly setPhase: (phase: HostPhase) => Effect.Effect<void>
+    /** As {@link setPhase}, of the storage. */
+    readonly setStorage: (storage: StorageStatus) => Effect.Effect<void>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
     readonly serve: (engine: Engine["Service"]) => Effect.Effect<void>
     /** Whether any tab can be seen: current value first, then every change. */
@@ -78,6 +80,7 @@ interface Desk {
   tabs: Tabs
   phase: HostPhase
   status: EngineStatus | null
+  storage: StorageStatus | null
   target: CallTarget | null
 }
 
@@ -89,6 +92,7 @@ const leaderState = (desk: Desk): LeaderState => ({
   fingerprint: fingerprint(desk.meta.settings),
   phase: desk.phase,
   status: desk.status,
+  storage: desk.storage,
 })
 
 const answer = (desk: Desk, tabId: string, message: Answer): void => desk.answers.get(tabId)?.post(message)
@@ -184,6 +188,12 @@ const setPhase = (desk: Desk, phase: HostPhase): Effect.Effect<void> =>
     desk.announcements.post({ type: "phase", epoch: desk.epoch, phase })
   })
 
+const setStorage = (desk: Desk, storage: StorageStatus): Effect.Effect<void> =>
+  Effect.sync(() => {
+    desk.storage = storage
+    desk.announcements.post({ type: "storage", epoch: desk.epoch, storage })
+  })
+
 const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const environment = yield* HostEnvironment
   const inbox = yield* Queue.unbounded<Inbound>()
@@ -205,6 +215,7 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     tabs: noTabs,
     phase: { phase: "starting", step: "worker" },
     status: null,
+    storage: null,
     target: null,
   }
   yield* Effect.addFinalizer(() =>
@@ -227,6 +238,7 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   )
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
+    setStorage: (storage) => setStorage(desk, storage),
     serve: (engine) => serve(desk, engine),
     visible: Stream.changes(desk.visible.values),
   })
