@@ -21,6 +21,7 @@ import {
   type TabMessage,
 } from "../protocol.ts"
 import { ClientClosed, HostFailed } from "./errors.ts"
+import { FollowedParams } from "./FollowedParams.ts"
 import { Listeners } from "./Listeners.ts"
 import { PendingCalls } from "./PendingCalls.ts"
 
@@ -28,6 +29,8 @@ export interface LinkOptions {
   readonly name: string
   readonly tabId: string
   readonly fingerprint: string
+  /** Values of the graph's parameters until a leader says otherwise. */
+  readonly params: Readonly<Record<string, string>>
   /** Every local table, reported as changed after a change of leader. */
   readonly tables: ReadonlyArray<string>
   readonly visible: boolean
@@ -49,6 +52,7 @@ export class LeaderLink {
   readonly phases = new Listeners<HostPhase>()
   readonly statuses = new Listeners<EngineStatus>()
   readonly commits = new Listeners<CommitNotice>()
+  readonly params: FollowedParams
 
   readonly #options: LinkOptions
   readonly #announcements: Channel<Announcement, never>
@@ -77,6 +81,7 @@ export class LeaderLink {
   constructor(options: LinkOptions) {
     this.#options = options
     this.#visible = options.visible
+    this.params = new FollowedParams(options.params)
     this.#calls = new PendingCalls(options.callTimeoutMillis)
     this.#announcements = options.open(announcementChannel(options.name), (message: Announcement) =>
       this.#receive(message),
@@ -161,7 +166,7 @@ export class LeaderLink {
     this.#announcements.close()
     this.#answers.close()
     this.#leader.close()
-    for (const listeners of [this.phases, this.statuses, this.commits]) listeners.clear()
+    for (const listeners of [this.phases, this.statuses, this.commits, this.params.changes]) listeners.clear()
   }
 
   #receive(message: Announcement | Answer): void {
@@ -175,6 +180,8 @@ export class LeaderLink {
         return this.#setStatus(message.status)
       case "commit":
         return this.commits.emit(message.notice)
+      case "params":
+        return this.params.follow(message.chosen)
       case "result":
         return this.#calls.answer(message.callId, message.outcome)
     }
@@ -197,6 +204,7 @@ export class LeaderLink {
       // repetition is harmless.
       if (this.#connected) this.#hello()
     }
+    this.params.follow(leader.chosen)
     if (leader.status !== null) this.#setStatus(leader.status)
     this.#follow(leader.phase)
   }
@@ -259,6 +267,7 @@ export class LeaderLink {
       tabId: this.#options.tabId,
       visible: this.#visible,
       leases: [...this.#leases].map(([leaseId, request]) => ({ leaseId, request })),
+      ...this.params.greeting,
     })
   }
 

@@ -48,7 +48,6 @@ const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
  */
 export class PageClient implements BrowserEngineClient {
   readonly graph: HostSettings["graph"]
-  readonly params: HostSettings["params"]
   readonly pg: Promise<PGliteWorker>
   readonly #host: HostSettings
   readonly #tabId = makeTabId()
@@ -62,13 +61,13 @@ export class PageClient implements BrowserEngineClient {
   constructor(settings: EngineClientSettings) {
     this.#host = toHostSettings(settings)
     this.graph = settings.graph
-    this.params = settings.params
     this.#workerUrl = new URL(settings.workerUrl, globalThis.location?.href).href
     this.#queryTimeoutMillis = settings.queryTimeoutMillis ?? defaultQueryTimeoutMillis
     this.#link = new LeaderLink({
       name: settings.name,
       tabId: this.#tabId,
       fingerprint: fingerprint(this.#host),
+      params: this.#host.params,
       tables: Object.keys(settings.graph.tables),
       visible: document.visibilityState !== "hidden",
       open: openBroadcastChannel,
@@ -85,6 +84,10 @@ export class PageClient implements BrowserEngineClient {
     return this.#link.status
   }
 
+  get params(): HostSettings["params"] {
+    return this.#link.params.values
+  }
+
   get phase(): HostPhase {
     return this.#link.phase
   }
@@ -99,6 +102,10 @@ export class PageClient implements BrowserEngineClient {
 
   onPhase(listener: (phase: HostPhase) => void): () => void {
     return this.#link.phases.add(listener)
+  }
+
+  onParams(listener: (params: HostSettings["params"]) => void): () => void {
+    return this.#link.params.changes.add(listener)
   }
 
   onCommit(listener: (notice: CommitNotice) => void): () => void {
@@ -131,6 +138,10 @@ export class PageClient implements BrowserEngineClient {
     ...args: Parameters<EngineCalls[Name]>
   ): Promise<ReturnType<EngineCalls[Name]>> {
     return (await this.#link.call(name, args)) as ReturnType<EngineCalls[Name]>
+  }
+
+  setParams(params: HostSettings["params"]): Promise<boolean> {
+    return this.call("setParams", { ...params })
   }
 
   close(): Promise<void> {
