@@ -104,11 +104,18 @@ export interface EngineCalls {
   readonly evict: (key: string) => boolean
   /** For requests from now on; what was halted for the old ones goes on. Repeated to the next leader. */
   readonly setCredentials: (credentials: RequestCredentials) => boolean
+  /**
+   * New values of client parameters, as Postgres text; those not named keep theirs. All tabs share one engine, so they hold for
+   * all of them, and for the next leader. Refused by name (`CompileError`) when a name is unknown, belongs to the identity, or a
+   * value has another type.
+   */
+  readonly setParams: (params: Readonly<Record<string, string>>) => boolean
 }
 
 /** The page half of the engine, as composables and apps use it. */
 export interface EngineClient {
   readonly graph: GraphData
+  /** Values of the graph's parameters now; those of the client follow {@link setParams} in any tab. */
   readonly params: Readonly<Record<string, string>>
   /** Last known; null before the first status arrives. */
   readonly status: EngineStatus | null
@@ -120,6 +127,8 @@ export interface EngineClient {
   readonly onStatus: (listener: (status: EngineStatus) => void) => () => void
   readonly onPhase: (listener: (phase: HostPhase) => void) => () => void
   readonly onStorage: (listener: (storage: StorageStatus) => void) => () => void
+  /** Called when {@link params} changed, whichever tab changed them. */
+  readonly onParams: (listener: (params: Readonly<Record<string, string>>) => void) => () => void
   /** Also called (with every table of the graph) after a change of leader, because notices may have been missed. */
   readonly onCommit: (listener: (notice: CommitNotice) => void) => () => void
   /** A read. Waits until the database is open; retried by itself when the leader changes. */
@@ -133,6 +142,11 @@ export interface EngineClient {
     name: Name,
     ...args: Parameters<EngineCalls[Name]>
   ) => Promise<ReturnType<EngineCalls[Name]>>
+  /**
+   * Moves the engine to other values of client parameters, as the call of that name. Resolves when that is decided, not when the
+   * new rows are there.
+   */
+  readonly setParams: (params: Readonly<Record<string, string>>) => Promise<boolean>
   /** Ends this tab's leases, channels and worker. The data stays. */
   readonly close: () => Promise<void>
 }

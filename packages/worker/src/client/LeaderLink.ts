@@ -21,6 +21,7 @@ import {
   type TabMessage,
 } from "../protocol.ts"
 import { ClientClosed, HostFailed } from "./errors.ts"
+import { FollowedParams } from "./FollowedParams.ts"
 import { Listeners } from "./Listeners.ts"
 import { PendingCalls } from "./PendingCalls.ts"
 
@@ -28,6 +29,8 @@ export interface LinkOptions {
   readonly name: string
   readonly tabId: string
   readonly fingerprint: string
+  /** Values of the graph's parameters until a leader says otherwise. */
+  readonly params: Readonly<Record<string, string>>
   /** Every local table, reported as changed after a change of leader. */
   readonly tables: ReadonlyArray<string>
   readonly visible: boolean
@@ -50,6 +53,7 @@ export class LeaderLink {
   readonly statuses = new Listeners<EngineStatus>()
   readonly storages = new Listeners<StorageStatus>()
   readonly commits = new Listeners<CommitNotice>()
+  readonly params: FollowedParams
 
   readonly #options: LinkOptions
   readonly #announcements: Channel<Announcement, never>
@@ -79,6 +83,7 @@ export class LeaderLink {
   constructor(options: LinkOptions) {
     this.#options = options
     this.#visible = options.visible
+    this.params = new FollowedParams(options.params)
     this.#calls = new PendingCalls(options.callTimeoutMillis)
     this.#announcements = options.open(announcementChannel(options.name), (message: Announcement) =>
       this.#receive(message),
@@ -167,7 +172,8 @@ export class LeaderLink {
     this.#announcements.close()
     this.#answers.close()
     this.#leader.close()
-    for (const listeners of [this.phases, this.statuses, this.storages, this.commits]) listeners.clear()
+    const all = [this.phases, this.statuses, this.storages, this.commits, this.params.changes]
+    for (const listeners of all) listeners.clear()
   }
 
   #receive(message: Announcement | Answer): void {
@@ -183,6 +189,8 @@ export class LeaderLink {
         return this.#setStorage(message.storage)
       case "commit":
         return this.commits.emit(message.notice)
+      case "params":
+        return this.params.follow(message.chosen)
       case "result":
         return this.#calls.answer(message.callId, message.outcome)
     }
@@ -205,6 +213,7 @@ export class LeaderLink {
       // repetition is harmless.
       if (this.#connected) this.#hello()
     }
+    this.params.follow(leader.chosen)
     if (leader.status !== null) this.#setStatus(leader.status)
     if (leader.storage !== null) this.#setStorage(leader.storage)
     this.#follow(leader.phase)
@@ -273,6 +282,7 @@ export class LeaderLink {
       tabId: this.#options.tabId,
       visible: this.#visible,
       leases: [...this.#leases].map(([leaseId, request]) => ({ leaseId, request })),
+      ...this.params.greeting,
     })
   }
 

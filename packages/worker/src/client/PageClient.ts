@@ -61,7 +61,6 @@ const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
  */
 export class PageClient implements BrowserEngineClient {
   readonly graph: HostSettings["graph"]
-  readonly params: HostSettings["params"]
   readonly pg: Promise<PGliteWorker>
   readonly #host: HostSettings
   readonly #tabId = makeTabId()
@@ -76,7 +75,6 @@ export class PageClient implements BrowserEngineClient {
   constructor(settings: EngineClientSettings) {
     this.#host = toHostSettings(settings)
     this.graph = settings.graph
-    this.params = settings.params
     this.#workerUrl = new URL(settings.workerUrl, globalThis.location?.href).href
     this.#requestPersistence = settings.requestPersistence ?? true
     this.#queryTimeoutMillis = settings.queryTimeoutMillis ?? defaultQueryTimeoutMillis
@@ -84,6 +82,7 @@ export class PageClient implements BrowserEngineClient {
       name: settings.name,
       tabId: this.#tabId,
       fingerprint: fingerprint(this.#host),
+      params: this.#host.params,
       tables: Object.keys(settings.graph.tables),
       visible: document.visibilityState !== "hidden",
       open: openBroadcastChannel,
@@ -98,6 +97,10 @@ export class PageClient implements BrowserEngineClient {
 
   get status(): EngineStatus | null {
     return this.#link.status
+  }
+
+  get params(): HostSettings["params"] {
+    return this.#link.params.values
   }
 
   get phase(): HostPhase {
@@ -122,6 +125,10 @@ export class PageClient implements BrowserEngineClient {
 
   onStorage(listener: (storage: StorageStatus) => void): () => void {
     return this.#link.storages.add(listener)
+  }
+
+  onParams(listener: (params: HostSettings["params"]) => void): () => void {
+    return this.#link.params.changes.add(listener)
   }
 
   onCommit(listener: (notice: CommitNotice) => void): () => void {
@@ -154,6 +161,10 @@ export class PageClient implements BrowserEngineClient {
     ...args: Parameters<EngineCalls[Name]>
   ): Promise<ReturnType<EngineCalls[Name]>> {
     return (await this.#link.call(name, args)) as ReturnType<EngineCalls[Name]>
+  }
+
+  setParams(params: HostSettings["params"]): Promise<boolean> {
+    return this.call("setParams", { ...params })
   }
 
   close(): Promise<void> {
