@@ -3,7 +3,13 @@
  * structured-clonable plain data. Types only, so that the page half carries no Effect (design §8).
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, JournalEntry, PauseReason } from "@espalier/engine/protocol"
+import type {
+  EngineStatus,
+  Explanation,
+  JournalEntry,
+  PauseReason,
+  RequestEntry,
+} from "@espalier/engine/protocol"
 
 /** Where shapes come from. `gateway`: node + bindings; `electric`: full definitions, for servers without a gateway. */
 export interface SourceSettings {
@@ -59,6 +65,8 @@ export interface EngineCalls {
   readonly explain: (key: string) => Explanation
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
+  /** The engine's last HTTP requests, oldest first; without headers and secrets. */
+  readonly requests: () => ReadonlyArray<RequestEntry>
   readonly wipe: () => boolean
   /** For requests from now on; what was halted for the old ones goes on. Repeated to the next leader. */
   readonly setCredentials: (credentials: RequestCredentials) => boolean

@@ -4,7 +4,13 @@
  * open), not calls of mocks.
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, InstanceStatus, JournalEntry } from "@espalier/engine/protocol"
+import type {
+  EngineStatus,
+  Explanation,
+  InstanceStatus,
+  JournalEntry,
+  RequestEntry,
+} from "@espalier/engine/protocol"
 import type { EngineCalls, EngineClient, HostPhase, LeaseRequest } from "@espalier/worker"
 
 export interface OpenQuery {
@@ -34,6 +40,7 @@ export interface FakeEngineClient extends EngineClient {
   readonly setLeader: (isLeader: boolean) => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
+  readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -99,6 +106,7 @@ export const makeFakeClient = (
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
   let journal: ReadonlyArray<JournalEntry> = []
+  let requests: ReadonlyArray<RequestEntry> = []
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -126,6 +134,7 @@ export const makeFakeClient = (
       },
     holders: () => [],
     journal: () => journal,
+    requests: () => requests,
     wipe: () => true,
     setCredentials: () => true,
   }
@@ -187,6 +196,7 @@ export const makeFakeClient = (
     },
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
+    setRequests: (entries) => void (requests = entries),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }

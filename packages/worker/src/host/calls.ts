@@ -45,6 +45,7 @@ const runners: Runners = {
   explain: ({ engine }, key) => engine.explain(key),
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
+  requests: ({ engine }) => engine.requests,
   wipe: ({ engine }) => Effect.as(engine.wipe, true),
   setCredentials: ({ credentials }, given) => credentials.set(given),
 }
