@@ -72,6 +72,14 @@ export interface EngineCalls {
   readonly setCredentials: (credentials: RequestCredentials) => boolean
 }
 
+/** Answer of {@link EngineClient.inspect}. */
+export interface InspectResult {
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
+  /** There are more rows than were handed over. */
+  readonly truncated: boolean
+}
+
 /** The page half of the engine, as composables and apps use it. */
 export interface EngineClient {
   readonly graph: GraphData
@@ -90,6 +98,11 @@ export interface EngineClient {
     sql: string,
     params?: ReadonlyArray<unknown>,
   ) => Promise<ReadonlyArray<Row>>
+  /**
+   * The first rows of one statement that a person wrote, in a read-only transaction that is rolled back: it can change
+   * nothing. For consoles; an app reads with `query`, which has parameters.
+   */
+  readonly inspect: (sql: string) => Promise<InspectResult>
   readonly acquire: (lease: LeaseRequest) => { readonly release: () => void }
   /** Rejects with a named error when no leader answers in time. */
   readonly call: <Name extends keyof EngineCalls>(

@@ -11,7 +11,7 @@ import type {
   JournalEntry,
   RequestEntry,
 } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, LeaseRequest } from "@espalier/worker"
+import type { EngineCalls, EngineClient, HostPhase, InspectResult, LeaseRequest } from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string
@@ -41,6 +41,7 @@ export interface FakeEngineClient extends EngineClient {
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
+  readonly setInspect: (inspect: (sql: string) => InspectResult) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -107,6 +108,7 @@ export const makeFakeClient = (
   let isLeader = true
   let journal: ReadonlyArray<JournalEntry> = []
   let requests: ReadonlyArray<RequestEntry> = []
+  let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -166,6 +168,7 @@ export const makeFakeClient = (
     onCommit: onCommit.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
+    inspect: async (sql) => received(inspect(sql)),
     acquire: (lease) => {
       leases.push(lease)
       let held = true
@@ -197,6 +200,7 @@ export const makeFakeClient = (
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),
+    setInspect: (next) => void (inspect = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }

@@ -69,6 +69,7 @@ export const createEngineClient = (settings: EngineClientSettings): BrowserEngin
     onPhase: (listener) => client.onPhase(listener),
     onCommit: (listener) => client.onCommit(listener),
     query: (sql, values) => client.query(sql, values),
+    inspect: (sql) => client.inspect(sql),
     acquire: (lease) => client.acquire(lease),
     call: (name, ...args) => client.call(name, ...args),
     close: () => client.close(),
