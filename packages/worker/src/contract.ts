@@ -3,7 +3,13 @@
  * structured-clonable plain data. Types only, so that the page half carries no Effect (design §8).
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, JournalEntry, PauseReason } from "@espalier/engine/protocol"
+import type {
+  EngineStatus,
+  Explanation,
+  JournalEntry,
+  PauseReason,
+  RequestEntry,
+} from "@espalier/engine/protocol"
 
 /** Where shapes come from. `gateway`: node + bindings; `electric`: full definitions, for servers without a gateway. */
 export interface SourceSettings {
@@ -96,6 +102,8 @@ export interface EngineCalls {
   readonly explain: (key: string) => Explanation
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
+  /** The engine's last HTTP requests, oldest first; without headers and secrets. */
+  readonly requests: () => ReadonlyArray<RequestEntry>
   readonly wipe: () => boolean
   /**
    * Gives up the rows of an instance that is kept but not desired, and of what hangs on it; they come back when they are demanded
@@ -110,6 +118,14 @@ export interface EngineCalls {
    * value has another type.
    */
   readonly setParams: (params: Readonly<Record<string, string>>) => boolean
+}
+
+/** Answer of {@link EngineClient.inspect}. */
+export interface InspectResult {
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
+  /** There are more rows than were handed over. */
+  readonly truncated: boolean
 }
 
 /** The page half of the engine, as composables and apps use it. */
@@ -136,6 +152,11 @@ export interface EngineClient {
     sql: string,
     params?: ReadonlyArray<unknown>,
   ) => Promise<ReadonlyArray<Row>>
+  /**
+   * The first rows of one statement that a person wrote, in a read-only transaction that is rolled back: it can change
+   * nothing. For consoles; an app reads with `query`, which has parameters.
+   */
+  readonly inspect: (sql: string) => Promise<InspectResult>
   readonly acquire: (lease: LeaseRequest) => { readonly release: () => void }
   /** Rejects with a named error when no leader answers in time. */
   readonly call: <Name extends keyof EngineCalls>(

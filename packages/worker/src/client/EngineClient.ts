@@ -81,6 +81,7 @@ export const createEngineClient = (settings: EngineClientSettings): BrowserEngin
     onParams: (listener) => client.onParams(listener),
     onCommit: (listener) => client.onCommit(listener),
     query: (sql, values) => client.query(sql, values),
+    inspect: (sql) => client.inspect(sql),
     acquire: (lease) => client.acquire(lease),
     call: (name, ...args) => client.call(name, ...args),
     setParams: (params) => client.setParams(params),

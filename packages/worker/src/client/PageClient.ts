@@ -11,13 +11,15 @@ import type {
   EngineCalls,
   HostPhase,
   HostSettings,
+  InspectResult,
   LeaseRequest,
   StorageStatus,
 } from "../contract.ts"
 import { electionId, fingerprint, openBroadcastChannel, tabLock, type HostMeta } from "../protocol.ts"
-import { boundedQuery } from "./boundedQuery.ts"
+import { boundedQuery, boundedRead, type BoundedQueryOptions } from "./boundedQuery.ts"
 import { ClientClosed, HostFailed, UnknownNode } from "./errors.ts"
 import type { BrowserEngineClient, EngineClientSettings } from "./EngineClient.ts"
+import { inspectDatabase } from "./inspectDatabase.ts"
 import { LeaderLink } from "./LeaderLink.ts"
 import { describeWorkerFailure } from "./workerFailure.ts"
 import { WorkerGate } from "./WorkerGate.ts"
@@ -95,6 +97,14 @@ export class PageClient implements BrowserEngineClient {
     this.pg.catch(() => undefined)
   }
 
+  get #bounds(): BoundedQueryOptions {
+    return {
+      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
+      timeoutMillis: this.#queryTimeoutMillis,
+      signal: this.#closed.signal,
+    }
+  }
+
   get status(): EngineStatus | null {
     return this.#link.status
   }
@@ -139,11 +149,11 @@ export class PageClient implements BrowserEngineClient {
     sql: string,
     params: ReadonlyArray<unknown> = [],
   ): Promise<ReadonlyArray<Row>> {
-    return boundedQuery<Row>(sql, params, {
-      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
-      timeoutMillis: this.#queryTimeoutMillis,
-      signal: this.#closed.signal,
-    })
+    return boundedQuery<Row>(sql, params, this.#bounds)
+  }
+
+  inspect(sql: string): Promise<InspectResult> {
+    return boundedRead(sql, (pg) => inspectDatabase(pg, sql), this.#bounds)
   }
 
   acquire(lease: LeaseRequest): { readonly release: () => void } {

@@ -48,6 +48,7 @@ const runners: Runners = {
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
   evict: ({ engine }, key) => engine.evict(key),
+  requests: ({ engine }) => engine.requests,
   wipe: ({ engine }) => Effect.as(engine.wipe, true),
   setCredentials: ({ credentials }, given) => credentials.set(given),
   setParams: ({ engine, params }, given) => params.set(engine, given),

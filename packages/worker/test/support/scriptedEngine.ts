@@ -120,6 +120,7 @@ export const makeScriptedEngine = Effect.gen(function* () {
           )
         : Effect.succeed([`${table}-holder`]),
     journal: Effect.succeed([]),
+    requests: Effect.succeed([]),
     wipe: ask("wipe"),
   })
   const scripted: ScriptedEngine = {

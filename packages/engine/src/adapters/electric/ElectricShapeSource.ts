@@ -11,6 +11,7 @@ import { ShapeSource, type Subscribe } from "../../ports/ShapeSource.ts"
 import { changesOf } from "../../ports/subscriptions.ts"
 import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { ConnectionSlots } from "./ConnectionSlots.ts"
+import { RequestLog } from "./RequestLog.ts"
 import { startRun } from "./ShapeRun.ts"
 import { shapeUrl, type EndpointKind } from "./urls.ts"
 
@@ -43,7 +44,9 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
     Effect.gen(function* () {
       const config = yield* EngineConfig
       const slots = yield* ConnectionSlots
+      const log = new RequestLog(config.requestLogCapacity)
       const requests = {
+        log,
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         headers: headersEffect(options.headers),
         credentials: yield* Credentials,
@@ -62,6 +65,7 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
         subscribe,
         hold: slots.hold,
         connections: () => slots.connections(),
+        requests: () => log.entries(),
         prefer: (key, leased) => slots.prefer(key, leased),
         distrust: () => slots.distrust(),
       })
