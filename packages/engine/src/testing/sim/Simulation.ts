@@ -76,7 +76,7 @@ export class Simulation {
       {
         beforeCommit: this.engines.beforeCommit,
         afterCommit: this.stores.afterCommit,
-        acknowledged: (shares) => this.engines.noteCommitted(shares.map(({ instance }) => instance.key)),
+        acknowledged: (shares) => this.engines.noteCommitted(shares),
         afterCollect: this.stores.afterCollect,
         afterDiscard: this.stores.afterDiscard,
         afterWipe: this.stores.afterWipe,
