@@ -22,7 +22,7 @@ import {
 } from "../protocol.ts"
 import { ClientClosed, HostFailed } from "./errors.ts"
 import { FollowedParams } from "./FollowedParams.ts"
-import { Listeners } from "./Listeners.ts"
+import { Latest, Listeners } from "./Listeners.ts"
 import { PendingCalls } from "./PendingCalls.ts"
 
 export interface LinkOptions {
@@ -50,8 +50,8 @@ const fingerprintMismatch = (name: string): string =>
 
 export class LeaderLink {
   readonly phases = new Listeners<HostPhase>()
-  readonly statuses = new Listeners<EngineStatus>()
-  readonly storages = new Listeners<StorageStatus>()
+  readonly statuses = new Latest<EngineStatus>()
+  readonly storages = new Latest<StorageStatus>()
   readonly commits = new Listeners<CommitNotice>()
   readonly params: FollowedParams
 
@@ -66,8 +66,6 @@ export class LeaderLink {
   #epoch: string | null = null
   #leaderTabId: string | null = null
   #phase: HostPhase = { phase: "starting", step: "worker" }
-  #status: EngineStatus | null = null
-  #storage: StorageStatus | null = null
   #visible: boolean
   #connected = false
   /** This tab cannot use any leader any more. */
@@ -100,11 +98,11 @@ export class LeaderLink {
   }
 
   get status(): EngineStatus | null {
-    return this.#status
+    return this.statuses.value
   }
 
   get storage(): StorageStatus | null {
-    return this.#storage
+    return this.storages.value
   }
 
   /** True while the worker of this tab leads. */
@@ -184,9 +182,9 @@ export class LeaderLink {
       case "phase":
         return this.#follow(message.phase)
       case "status":
-        return this.#setStatus(message.status)
+        return this.statuses.emit(message.status)
       case "storage":
-        return this.#setStorage(message.storage)
+        return this.storages.emit(message.storage)
       case "commit":
         return this.commits.emit(message.notice)
       case "params":
@@ -205,7 +203,7 @@ export class LeaderLink {
       if (this.#epoch !== null) {
         this.#pastEpochs.add(this.#epoch)
         this.#missedCommits = true
-        this.#wasPaused = this.#status?.pauseReasons.includes("manual") ?? false
+        this.#wasPaused = this.status?.pauseReasons.includes("manual") ?? false
       }
       this.#epoch = leader.epoch
       this.#leaderTabId = leader.tabId
@@ -214,8 +212,8 @@ export class LeaderLink {
       if (this.#connected) this.#hello()
     }
     this.params.follow(leader.chosen)
-    if (leader.status !== null) this.#setStatus(leader.status)
-    if (leader.storage !== null) this.#setStorage(leader.storage)
+    if (leader.status !== null) this.statuses.emit(leader.status)
+    if (leader.storage !== null) this.storages.emit(leader.storage)
     this.#follow(leader.phase)
   }
 
@@ -244,16 +242,6 @@ export class LeaderLink {
     this.#watchStart()
     if (phase.phase === "failed") this.#calls.failAll(new HostFailed(phase.message))
     if (JSON.stringify(before) !== JSON.stringify(phase)) this.phases.emit(phase)
-  }
-
-  #setStatus(status: EngineStatus): void {
-    this.#status = status
-    this.statuses.emit(status)
-  }
-
-  #setStorage(storage: StorageStatus): void {
-    this.#storage = storage
-    this.storages.emit(storage)
   }
 
   /**

@@ -33,10 +33,7 @@ const noLocks =
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/**
- * Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a
- * throw.
- */
+/** Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a throw. */
 const makeTabId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
     "",

@@ -55,9 +55,7 @@ export const watchStorage = Effect.fnUntraced(function* (
     yield* set({ ...status, persisted, usageBytes, quotaBytes, level })
   })
   yield* tabs.setStorage(status)
-  yield* Effect.forkScoped(
-    Effect.forever(Effect.andThen(look, Effect.sleep(estimateIntervalMillis))),
-  )
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep(estimateIntervalMillis))))
   const watch: StorageWatch = {
     status: Effect.sync(() => status),
     writeRefused: (now) =>
