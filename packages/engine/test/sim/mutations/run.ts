@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { invariants } from "../../../src/testing/sim/violations.ts"
 import { type Mutation, mutations } from "./list.ts"
 
 const usage = `Usage: sim:mutations [--only ID] [--seeds N] [--json]
@@ -16,7 +17,7 @@ Proves that the simulation catches deliberate defects, each within N seeds (defa
 
   --only ID   this defect only (may be given several times)
   --few       every sixth defect
-  --json      print {caught, survived, mutations: [{id, what, caught, seed, seeds, invariant, seconds}]}`
+  --json      print {caught, survived, unproved, mutations: [{id, what, caught, seed, seeds, invariant, seconds}]}`
 
 const engine = fileURLToPath(new URL("../../..", import.meta.url))
 
@@ -135,10 +136,17 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 const survived = verdicts.filter(({ caught }) => !caught).length
+/** Invariants that no deliberate defect broke: what they watch over is not proved. Only said of a whole run. */
+const breached = new Set(verdicts.map(({ invariant }) => invariant))
+const unproved =
+  chosen.length < mutations.length ? [] : Object.keys(invariants).filter((name) => !breached.has(name))
 const order = new Map(mutations.map(({ id }, index) => [id, index]))
 verdicts.sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0))
 if (options.json === true)
-  console.log(JSON.stringify({ caught: verdicts.length - survived, survived, mutations: verdicts }))
-else console.log(`\n${verdicts.length - survived} caught, ${survived} survived`)
+  console.log(JSON.stringify({ caught: verdicts.length - survived, survived, unproved, mutations: verdicts }))
+else {
+  console.log(`\n${verdicts.length - survived} caught, ${survived} survived`)
+  if (unproved.length > 0) console.log(`no defect broke: ${unproved.join(", ")}`)
+}
 // A pipe is written behind our back: the process may end once it has taken everything.
 process.stdout.write("", () => process.exit(survived > 0 ? 1 : 0))
