@@ -145,7 +145,9 @@ describe("commands", () => {
       const unknown = named
         .filter((one) => one.name === name)
         .flatMap(({ file, options }) =>
-          options.filter((option) => option !== "--help" && !stdout.includes(option)).map((option) => ({ file, option })),
+          options
+            .filter((option) => option !== "--help" && !stdout.includes(option))
+            .map((option) => ({ file, option })),
         )
       expect([name, unknown]).toEqual([name, []])
     }

@@ -53,14 +53,21 @@ describe("the documents", () => {
   it("have every guide in their list", () => {
     const listed = linksOf(read("docs/README.md"))
     const guides = documents().filter((file) => /^docs\/[^/]+\.md$/.test(file) && file !== "docs/README.md")
-    expect(guides.map((file) => file.slice("docs/".length)).filter((name) => !listed.includes(name))).toEqual([])
+    expect(guides.map((file) => file.slice("docs/".length)).filter((name) => !listed.includes(name))).toEqual(
+      [],
+    )
   })
 })
 
 describe("reading documents", () => {
-  const text = ["<!-- quote a.ts -->", "```ts", "# no heading", "[no](link.md)", "```", "# It's `a` heading"].join(
-    "\n",
-  )
+  const text = [
+    "<!-- quote a.ts -->",
+    "```ts",
+    "# no heading",
+    "[no](link.md)",
+    "```",
+    "# It's `a` heading",
+  ].join("\n")
 
   it("takes blocks apart from prose", () => {
     expect(blocksOf(text)).toEqual([{ before: "<!-- quote a.ts -->", language: "ts", line: 2 }])
@@ -69,12 +76,14 @@ describe("reading documents", () => {
   })
 
   it("finds commands with their options, in prose and in blocks", () => {
-    expect(commandsIn("`pnpm sim --seeds N`, then `npx -y pnpm@10.34.8 demo`\n```sh\npnpm bench store --json\n```")).toEqual(
-      [
-        { name: "sim", options: ["--seeds"] },
-        { name: "demo", options: [] },
-        { name: "bench", options: ["--json"] },
-      ],
-    )
+    expect(
+      commandsIn(
+        "`pnpm sim --seeds N`, then `npx -y pnpm@10.34.8 demo`\n```sh\npnpm bench store --json\n```",
+      ),
+    ).toEqual([
+      { name: "sim", options: ["--seeds"] },
+      { name: "demo", options: [] },
+      { name: "bench", options: ["--json"] },
+    ])
   })
 })

@@ -57,6 +57,8 @@ export const commandsIn = (text: string): ReadonlyArray<NamedCommand> => {
     const found = /\bpnpm(?:@[\d.]+)? (?:-s |--silent )?(?:run )?([a-z][a-z:-]*)(.*)$/.exec(line)
     if (found === null) return []
     const rest = (found[2] ?? "").replace(/ #.*$/, "")
-    return [{ name: found[1] ?? "", options: [...rest.matchAll(/(--[a-z][a-z-]*)/g)].map(([, one]) => one ?? "") }]
+    return [
+      { name: found[1] ?? "", options: [...rest.matchAll(/(--[a-z][a-z-]*)/g)].map(([, one]) => one ?? "") },
+    ]
   })
 }
