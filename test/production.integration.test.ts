@@ -164,6 +164,33 @@ describe.skipIf(started.reason !== undefined)(
       await pglite.close()
     }, 60_000)
 
+    it("passes events on as they come, and cuts the stream when the right is gone", async () => {
+      const shape = `node=workspaces&b.company_id=${company(2)}`
+      const first = await ask(`${shape}&offset=-1`, cookieOf(amara))
+      await first.arrayBuffer()
+      const position = `offset=${first.headers.get("electric-offset")}&handle=${first.headers.get("electric-handle")}`
+      const stream = await ask(`${shape}&${position}&live=true&live_sse=true`, cookieOf(amara))
+      expect([stream.status, stream.headers.get("content-type")]).toEqual([
+        200,
+        expect.stringContaining("text/event-stream"),
+      ])
+      const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader()
+      await query(
+        "insert into workspaces (company_id, name) values ($1::uuid, 'Over an event stream')",
+        company(2),
+      )
+      let seen = ""
+      while (!seen.includes("Over an event stream")) seen += (await reader.read()).value ?? ""
+      await query(
+        "delete from company_members where company_id = $1::uuid and user_id = $2::uuid",
+        company(2),
+        amara,
+      )
+      expect(await gateway.revoke({ params: { userId: amara } })).toBe(1)
+      await expect(reader.read()).rejects.toBeDefined()
+      expect((await ask(`${shape}&${position}&live=true&live_sse=true`, cookieOf(amara))).status).toBe(403)
+    })
+
     it("ends a waiting poll with 403 when its membership goes, and lets the shape server go", async () => {
       const shape = `node=workspaces&b.company_id=${company(1)}`
       const first = await ask(`${shape}&offset=-1`, cookieOf(amara))
@@ -190,7 +217,7 @@ describe.skipIf(started.reason !== undefined)(
 const runAsPsql = async (db: PGlite, script: string, password: string): Promise<void> => {
   const parts = script.replaceAll(":'electric_password'", `'${password}'`).split("\\gexec")
   for (const [index, part] of parts.entries()) {
-    const statements = splitStatements(part)
+    const statements = [...splitStatements(part)]
     const generator = index < parts.length - 1 ? statements.pop() : undefined
     for (const statement of statements) await db.exec(statement)
     if (generator === undefined) continue
