@@ -50,8 +50,14 @@ const oneRound = async (
     asks.direct(proxy.url, "offset=-1"),
     asks.direct(pipe.url, "offset=-1"),
   ]
-  const tell = (what: string, times: ReadonlyArray<number>, names: ReadonlyArray<string> = sideNames): void =>
+  const tell = (
+    what: string,
+    times: ReadonlyArray<number>,
+    names: ReadonlyArray<string> = sideNames,
+  ): void => {
+    if (times.length === 0) return
     log(`  ${name}  ${what}: ${times.map((each, at) => `${names[at]} ${each.toFixed(2)} ms`).join(", ")}`)
+  }
   const near = wants("gateway.p50-vs-direct") ? await medians(agent, initial) : []
   tell("p50", near)
   let far: ReadonlyArray<number> = []

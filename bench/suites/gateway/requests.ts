@@ -54,11 +54,14 @@ const millisOf = async (work: () => Promise<unknown>): Promise<number> => {
   return performance.now() - from
 }
 
-/** Medians of single requests to each address, asked in turn so that a busy moment meets all of them. */
+/** Medians of single requests to each address, asked in turn so that a busy moment meets all of them, and in rotated order so that each follows each. */
 export const medians = async (agent: Agent, urls: ReadonlyArray<string>): Promise<ReadonlyArray<number>> => {
   const times = urls.map((): Array<number> => [])
   for (let n = 0; n < requestsPerRound; n += 1) {
-    for (const [at, url] of urls.entries()) times[at]?.push(await millisOf(() => read(agent, url)))
+    for (const turn of urls.keys()) {
+      const at = (turn + n) % urls.length
+      times[at]?.push(await millisOf(() => read(agent, urls[at] ?? "")))
+    }
   }
   return times.map(median)
 }
@@ -87,7 +90,17 @@ export const crowds = async (agent: Agent, urls: ReadonlyArray<string>): Promise
 
 /** Where an answer leaves its client, as parameters of the next request. */
 const positionAfter = (message: IncomingMessage): string =>
-  `offset=${String(message.headers["electric-offset"])}&handle=${String(message.headers["electric-handle"])}&live=true`
+  `offset=${String(message.headers["electric-offset"])}&handle=${String(message.headers["electric-handle"])}`
+
+/** The position of a client that has read everything: the next live request waits. */
+const caughtUp = async (agent: Agent, url: (position: string) => string): Promise<string> => {
+  let position = "offset=-1"
+  for (;;) {
+    const message = await read(agent, url(position))
+    position = positionAfter(message)
+    if (message.headers["electric-up-to-date"] !== undefined) return position
+  }
+}
 
 /**
  * Medians of the time from a change in the database to the end of a live poll's answer: directly, and through the gateway. Both wait for the same
@@ -99,9 +112,11 @@ export const liveAnswers = async (electric: Running, gateway: Running): Promise<
     { agent: new Agent({ keepAlive: true }), url: (position: string) => asks.through(gateway.url, position) },
   ]
   const times = sides.map((): Array<number> => [])
-  let position = positionAfter(await read(sides[0]!.agent, asks.direct(electric.url, "offset=-1")))
+  const catchUpAgent = new Agent({ keepAlive: true })
+  let position = await caughtUp(catchUpAgent, (at) => asks.direct(electric.url, at))
+  catchUpAgent.destroy()
   for (let n = 0; n < changesPerRound; n += 1) {
-    const waiting = sides.map(({ agent, url }) => read(agent, url(position)))
+    const waiting = sides.map(({ agent, url }) => read(agent, url(`${position}&live=true`)))
     await electric.waiting(sides.length)
     const from = performance.now()
     electric.change()
@@ -122,9 +137,11 @@ export const liveAnswers = async (electric: Running, gateway: Running): Promise<
  */
 export const bytesPerWait = async (electric: Running, gateway: Running): Promise<number> => {
   const agent = new Agent({ keepAlive: false, maxSockets: Infinity })
-  const live = positionAfter(await read(agent, asks.through(gateway.url, "offset=-1")))
+  const position = await caughtUp(agent, (at) => asks.through(gateway.url, at))
   const before = await gateway.memory()
-  const open = Array.from({ length: waits }, () => ask(agent, asks.through(gateway.url, live)))
+  const open = Array.from({ length: waits }, () =>
+    ask(agent, asks.through(gateway.url, `${position}&live=true`)),
+  )
   const answered = open.map(async (one) => {
     const [message] = (await once(one, "response")) as [IncomingMessage]
     message.resume()
