@@ -39,23 +39,25 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
   const transactions = makeTransactions(pglite, plans, options.fewestCopied ?? 50)
   const read = attempt(transactions.read)
   const write = attempt(transactions.write)
+  const commitError = storeError("commit")
   yield* write("open", (tx) => openSchema(tx, graph, plans))
   for (const { rows, table } of yield* read("open", storedInstances)) transactions.upkeep.holds(table, rows)
   return LocalStore.of({
     instances: read("instances", storedInstances),
-    commit: Effect.fn("LocalStore.commit")(function* (shares) {
-      const now = yield* Clock.currentTimeMillis
-      return yield* Effect.uninterruptible(
-        Effect.tryPromise({
-          try: () =>
-            transactions.commit(
-              (tx) => commitTogether(tx, plans, shares, now),
-              (tx) => commitCarefully(tx, plans, shares, now),
-            ),
-          catch: storeError("commit"),
-        }),
-      )
-    }),
+    // The hot path of a running app: a generator and a span of its own would cost as much as the row does.
+    commit: (shares) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.uninterruptible(
+          Effect.tryPromise({
+            try: () =>
+              transactions.commit(
+                (tx) => commitTogether(tx, plans, shares, now),
+                (tx) => commitCarefully(tx, plans, shares, now),
+              ),
+            catch: commitError,
+          }),
+        ),
+      ),
     discardStage: (key) => write("discardStage", (tx) => discardStage(tx, plans, key)),
     collect: Effect.fn("LocalStore.collect")(function* (keys) {
       const result = yield* write("collect", async (tx) => {

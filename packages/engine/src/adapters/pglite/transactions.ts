@@ -120,9 +120,8 @@ const rawly = async <Value>(
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
-  await raw.open()
-  raw.begin()
-  if (changes) raw.push(settings, [])
+  if (!raw.isOpen) await raw.open()
+  raw.begin(changes ? settings : null)
   try {
     const value = await body({
       ...state,
