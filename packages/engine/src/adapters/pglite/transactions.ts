@@ -5,6 +5,7 @@
  */
 import type { PGlite } from "@electric-sql/pglite"
 import type { CommitResult } from "../../ports/LocalStore.ts"
+import { guardFailed, sqlState } from "./errors.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import { RawSession } from "./RawSession.ts"
 import { forget, type Plans, type Tx } from "./session.ts"
@@ -89,9 +90,9 @@ export const makeTransactions = (
       if (raw === null) return noted((await write(carefully))())
       try {
         return noted((await write(together))())
-      } catch {
-        // Whatever it was, the careful way finds it again and says whose it is, or that it was somebody's deallocate.
-        raw.forget()
+      } catch (error) {
+        // Whatever it was, the careful way finds it again and says whose it is. Unless a guard failed, somebody may have deallocated.
+        if (sqlState(error) !== guardFailed) raw.forget()
         return noted((await write(carefully))())
       }
     },
