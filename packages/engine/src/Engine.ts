@@ -29,7 +29,11 @@ import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reco
 export type { CommitNotice, Lease } from "./protocol/Lease.ts"
 export type { ReconcilerOptions as EngineOptions } from "./reconciler/Reconciler.ts"
 
-const ask = Effect.fnUntraced(function* (reconciler: Reconciler, tag: "Retry" | "Refetch", key: string) {
+const ask = Effect.fnUntraced(function* (
+  reconciler: Reconciler,
+  tag: "Retry" | "Refetch" | "Evict",
+  key: string,
+) {
   const known = yield* Deferred.make<boolean>()
   yield* Queue.offer(reconciler.inputs, { _tag: tag, key, known })
   return yield* Deferred.await(known)
@@ -79,6 +83,11 @@ export class Engine extends Context.Service<
     readonly retry: (key: string) => Effect.Effect<boolean>
     /** Fetches an instance anew, old rows staying readable until the swap. False when no such instance. */
     readonly refetch: (key: string) => Effect.Effect<boolean>
+    /**
+     * Gives up the rows of an instance that is only kept, and of what hangs on it, to free space. False when there is no such
+     * instance or it is desired.
+     */
+    readonly evict: (key: string) => Effect.Effect<boolean>
     /** Holds everything for a named, counted reason. */
     readonly pause: (reason: PauseReason) => Effect.Effect<void>
     /** Lifts one count of a reason; the last one resumes from the checkpoints. */
@@ -122,6 +131,7 @@ export class Engine extends Context.Service<
       setParams: (params) => setParams(reconciler, params),
       retry: (key) => ask(reconciler, "Retry", key),
       refetch: (key) => ask(reconciler, "Refetch", key),
+      evict: (key) => ask(reconciler, "Evict", key),
       pause: (reason) => offer({ _tag: "Pause", reason }),
       resume: (reason) => offer({ _tag: "Resume", reason }),
       explain: (key) => Effect.sync(() => explain(reconciler.world, key)),

@@ -111,8 +111,9 @@ const makeQueries = () => {
 
 export const makeFakeClient = (
   graph: GraphData,
-  params: Readonly<Record<string, string>> = { userId: "u1" },
+  initialParams: Readonly<Record<string, string>> = { userId: "u1" },
 ): FakeEngineClient => {
+  let params = initialParams
   let status: EngineStatus | null = null
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
@@ -128,7 +129,13 @@ export const makeFakeClient = (
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
+  const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
+  const setParams = (chosen: Readonly<Record<string, string>>): boolean => {
+    params = { ...params, ...chosen }
+    onParams.tell(params)
+    return true
+  }
   const answers: {
     [Name in keyof EngineCalls]: (...args: Parameters<EngineCalls[Name]>) => ReturnType<EngineCalls[Name]>
   } = {
@@ -153,10 +160,13 @@ export const makeFakeClient = (
     requests: () => requests,
     wipe: () => true,
     setCredentials: () => true,
+    setParams,
   }
   return {
     graph,
-    params,
+    get params() {
+      return params
+    },
     get status() {
       return status
     },
@@ -176,7 +186,7 @@ export const makeFakeClient = (
       return queries.asked()
     },
     get listeners() {
-      return onStatus.size() + onPhase.size() + onCommit.size() + onStorage.size()
+      return onStatus.size() + onPhase.size() + onCommit.size() + onParams.size() + onStorage.size()
     },
     leases,
     commands,
@@ -184,6 +194,7 @@ export const makeFakeClient = (
     onPhase: onPhase.add,
     onCommit: onCommit.add,
     onStorage: onStorage.add,
+    onParams: onParams.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
     inspect: async (sql) => received(inspect(sql)),
@@ -200,6 +211,10 @@ export const makeFakeClient = (
     call: async (name, ...args) => {
       commands.push([name, ...args])
       return received(answers[name](...args))
+    },
+    setParams: async (chosen) => {
+      commands.push(["setParams", chosen])
+      return received(setParams(chosen))
     },
     close: async () => {},
     answerWith: queries.answerWith,

@@ -14,20 +14,7 @@ import {
 import { paceMillis } from "../../src/panel/usePanel.ts"
 import { makeFakeClient } from "./FakeEngineClient.ts"
 import { busyStatus, playScene } from "./scene.ts"
-
-export interface SceneControls {
-  /** Turns so many instances by one tick, and so on, at this pace; settles after the last status. */
-  readonly run: (options: { count: number; ticks: number; everyMillis: number }) => Promise<void>
-  readonly play: () => void
-  /** Settles when the panel has had time to follow to the last status. */
-  readonly settled: () => Promise<void>
-}
-
-declare global {
-  interface Window {
-    scene: SceneControls
-  }
-}
+import type {} from "./sceneControls.ts"
 
 let inForce: ReadonlyArray<FaultInForce> = []
 const faults: FaultControl = {

@@ -3,6 +3,7 @@
  * tracing and reports the tasks of the page's main thread. Measures only; whoever asks judges.
  */
 import type { Browser } from "playwright-core"
+import type {} from "./sceneControls.ts"
 
 export interface LoadOptions {
   readonly url: string
@@ -45,7 +46,7 @@ const mainThreadTasks = (events: ReadonlyArray<TraceEvent>): ReadonlyArray<numbe
   )
   const byThread = new Map<string, Array<number>>()
   for (const { name, ph, pid, tid, dur } of events) {
-    if (ph !== "X" || !/RunTask$/.test(name) || !mains.has(`${pid}/${tid}`)) continue
+    if (ph !== "X" || !name.endsWith("RunTask") || !mains.has(`${pid}/${tid}`)) continue
     const own = byThread.get(`${pid}/${tid}`)
     if (own === undefined) byThread.set(`${pid}/${tid}`, [(dur ?? 0) / 1000])
     else own.push((dur ?? 0) / 1000)
