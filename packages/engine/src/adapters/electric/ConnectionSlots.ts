@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { EngineConfig } from "../../ports/EngineConfig.ts"
+import type { SourceWait } from "../../ports/ShapeSource.ts"
 import { type Connections, type Lane, SlotTable, type TicketHandle } from "./SlotTable.ts"
 
 export type { Connections, Lane } from "./SlotTable.ts"
@@ -58,6 +59,8 @@ export class ConnectionSlots extends Context.Service<
     readonly hold: Effect.Effect<void, never, Scope.Scope>
     /** The host slept: open requests without an answer are asked again, in turn. */
     readonly distrust: () => void
+    /** What holds back the next request of the lane of this key; also of one that is still to come. */
+    readonly waits: (key: string) => SourceWait | null
     /** Requests now open, waiting, and allowed; while the origin is left alone, for how long. */
     readonly connections: () => Connections
   }
@@ -99,6 +102,7 @@ const makeConnectionSlots = (table: SlotTable): ConnectionSlots["Service"] => ({
     () => Effect.sync(() => table.unhold()),
   ),
   distrust: () => table.apply({ _tag: "Distrust" }),
+  waits: (key) => table.waits(key),
   connections: () => table.connections(),
 })
 

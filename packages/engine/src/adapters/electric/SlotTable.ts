@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type { EngineConfigShape } from "../../ports/EngineConfig.ts"
-import { allowance, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import { allowance, gateOf, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import type { SourceWait } from "../../ports/ShapeSource.ts"
 import { makeSlots, stepSlots, type SlotEvent, type SlotState, type SlotStep, type Turns } from "./slots.ts"
 
 /** One running instance, as far as slots are concerned. */
@@ -209,6 +210,22 @@ export class SlotTable {
   sliceMillis(): number {
     const needed = Math.min(this.#latencyMillis * 3, this.#config.requestTimeoutMillis / 2)
     return Math.max(this.#config.liveSliceMillis, needed)
+  }
+
+  /** What holds back the next request of a lane, or of one that is still to come. */
+  waits(key: string): SourceWait | null {
+    const { open, waiting } = this.#state
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined && waiting.every((ticket) => ticket.lane !== lane.id)) return null
+    const gate = gateOf(this.#origin, this.#now(), this.#config)
+    if (gate !== null && (lane !== undefined || gate.gate === "retry-after" || gate.gate === "breaker"))
+      return {
+        ...gate,
+        millis: gate.millis === null ? null : Math.ceil(gate.millis),
+        waiting: waiting.length,
+      }
+    if (lane === undefined || open.length < this.#state.max) return null
+    return { gate: "connection", millis: null, waiting: waiting.length }
   }
 
   connections(): Connections {
