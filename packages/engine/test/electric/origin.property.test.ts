@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import {
   allowance,
+  gateOf,
   healthyOrigin,
   type OriginEvent,
   type OriginLimits,
@@ -88,6 +89,22 @@ describe("origin", () => {
     state = stepOrigin(state, { _tag: "Sent", id: 8 }, 1_000, limits)
     state = stepOrigin(state, { _tag: "Answered" }, 1_020, limits)
     assert.deepStrictEqual(allowance(state, 1_020, limits), { grants: 0, at: 1_100 })
+  })
+
+  it("says which gate holds requests back, and until when", () => {
+    const gate = (state: OriginState, now: number) => gateOf(state, now, limits)
+    assert.isNull(gate(healthyOrigin, 0))
+    let state: OriginState = healthyOrigin
+    for (let count = 0; count < limits.breakerFailures; count += 1)
+      state = stepOrigin(state, failing(0), 0, limits)
+    assert.deepStrictEqual(gate(state, 50), { gate: "breaker", millis: 300 })
+    assert.isNull(gate(state, 350))
+    state = stepOrigin(state, { _tag: "Sent", id: 7 }, 350, limits)
+    assert.deepStrictEqual(gate(state, 360), { gate: "probe", millis: null })
+    state = stepOrigin(state, { _tag: "Answered" }, 360, limits)
+    assert.deepStrictEqual(gate(state, 360), { gate: "budget", millis: 90 })
+    state = stepOrigin(state, failing(7_000), 400, limits)
+    assert.deepStrictEqual(gate(state, 1_400), { gate: "retry-after", millis: 6_000 })
   })
 
   it("lets the next probe through when one ended without an outcome", () => {

@@ -9,7 +9,7 @@
  *   its module-level caches (up-to-date tracker, expired handles) stay empty and cannot leak into another stream.
  * - Its visibility pause and wake timer are switched off: pauses and clock jumps are the engine's.
  *
- * A stream is never restarted: a refetch makes a new one. Called by `ShapeRun.ts` only.
+ * A stream is never restarted: a refetch makes a new one, and so does a poll that had to wait for its connection. Called by `ShapeRun.ts` only.
  */
 import { ShapeStream, type Offset } from "@electric-sql/client"
 import type { Batch } from "../../ports/ShapeSource.ts"
@@ -41,6 +41,10 @@ export interface StreamOptions {
   /** Address of the shape, without protocol parameters. */
   readonly url: URL
   readonly resume: Checkpoint | null
+  /** The last up-to-date was delivered there already: the first request is a poll. */
+  readonly caughtUp?: boolean
+  /** Cursor of the poll before, which a client that resumes does not know: caches tell polls of one place apart by it. */
+  readonly cursor?: string | null
   /** Makes the address unlike any other stream's for the client's module-level caches; never sent. */
   readonly streamId: string
   /** Set after a refetch: keeps caches between us and the server from answering with the void handle again. */
@@ -71,11 +75,14 @@ export class ClientStream {
   /** The client has been answered, or resumes: from then on asking for the start is a reset nobody ordered. */
   #underWay: boolean
   #nextEnvelope = 1
+  #cursor: string | null
 
   constructor(options: StreamOptions) {
     this.bust = options.bust
     this.#owner = options.owner
     this.#underWay = options.resume !== null
+    this.#caughtUp = options.caughtUp === true ? options.resume : null
+    this.#cursor = options.cursor ?? null
     const url = new URL(options.url)
     url.searchParams.set(streamIdParam, options.streamId)
     this.#client = new ShapeStream({
@@ -145,6 +152,10 @@ export class ClientStream {
     if (this.bust !== null) {
       if (facts.offset === OffsetWord.start) url.searchParams.set(Param.cacheBuster, this.bust.value)
       if (this.bust.expiredHandle !== null) url.searchParams.set(Param.expiredHandle, this.bust.expiredHandle)
+    }
+    if (facts.live && this.#cursor !== null) {
+      if (!url.searchParams.has(Param.cursor)) url.searchParams.set(Param.cursor, this.#cursor)
+      this.#cursor = null
     }
     url.searchParams.sort()
     return await this.#owner.respond(this, { url, facts, signal: init?.signal ?? undefined })

@@ -5,10 +5,10 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type { EngineConfigShape } from "../../ports/EngineConfig.ts"
-import { allowance, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import { allowance, gateOf, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import type { SourceWait } from "../../ports/ShapeSource.ts"
 import { makeSlots, stepSlots, type SlotEvent, type SlotState, type SlotStep, type Turns } from "./slots.ts"
 
 /** One running instance, as far as slots are concerned. */
@@ -32,16 +32,16 @@ export interface Connections {
   readonly heldMillis?: number
 }
 
-interface Entry {
-  readonly lane: Lane
-  readonly granted: Latch.Latch
-  readonly aborter: AbortController
-  cut: boolean
-}
-
+/** A place in the queue for one request, later the right to make it. Thousands wait, so it is small until it is granted. */
 export interface TicketHandle {
   readonly id: number
-  readonly entry: Entry
+  readonly lane: Lane
+  readonly live: boolean
+  /** Null while it waits. */
+  aborter: AbortController | null
+  /** Called when it is granted; by whoever waits for that. */
+  onGrant: (() => void) | null
+  cut: boolean
 }
 
 export class SlotTable {
@@ -50,7 +50,7 @@ export class SlotTable {
   readonly #random: typeof Random.Random.Service
   /** Runs the one timer, replacing the one before. */
   readonly #schedule: (timer: Effect.Effect<void>) => unknown
-  readonly #entries = new Map<number, Entry>()
+  readonly #entries = new Map<number, TicketHandle>()
   readonly #held = new Map<number, number>()
   /** Running lanes by key; with overlapping runs the newest. */
   readonly #lanes = new Map<string, Lane>()
@@ -110,17 +110,12 @@ export class SlotTable {
 
   join(lane: Lane, live: boolean): TicketHandle {
     const id = this.#state.nextId
-    const entry: Entry = {
-      lane,
-      granted: Latch.makeUnsafe(false),
-      aborter: new AbortController(),
-      cut: false,
-    }
-    this.#entries.set(id, entry)
+    const ticket: TicketHandle = { id, lane, live, aborter: null, onGrant: null, cut: false }
+    this.#entries.set(id, ticket)
     const { id: number, priority, taken } = lane
     const leased = this.#leased.has(lane.key)
     lane.taken = this.apply({ _tag: "Join", lane: number, live, leased, priority, ...(taken && { taken }) })
-    return { id, entry }
+    return ticket
   }
 
   leave(id: number): void {
@@ -188,11 +183,12 @@ export class SlotTable {
       if (entry === undefined) continue
       if (action._tag === "Cut") {
         entry.cut = true
-        entry.aborter.abort()
+        entry.aborter?.abort()
       } else {
         this.#note({ _tag: "Sent", id: action.id })
         this.#noteHeld(entry.lane, 1)
-        entry.granted.openUnsafe()
+        entry.aborter = new AbortController()
+        entry.onGrant?.()
       }
     }
     return step
@@ -209,6 +205,22 @@ export class SlotTable {
   sliceMillis(): number {
     const needed = Math.min(this.#latencyMillis * 3, this.#config.requestTimeoutMillis / 2)
     return Math.max(this.#config.liveSliceMillis, needed)
+  }
+
+  /** What holds back the next request of a lane, or of one that is still to come. */
+  waits(key: string): SourceWait | null {
+    const { open, waiting } = this.#state
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined && waiting.every((ticket) => ticket.lane !== lane.id)) return null
+    const gate = gateOf(this.#origin, this.#now(), this.#config)
+    if (gate !== null && (lane !== undefined || gate.gate === "retry-after" || gate.gate === "breaker"))
+      return {
+        ...gate,
+        millis: gate.millis === null ? null : Math.ceil(gate.millis),
+        waiting: waiting.length,
+      }
+    if (lane === undefined || open.length < this.#state.max) return null
+    return { gate: "connection", millis: null, waiting: waiting.length }
   }
 
   connections(): Connections {

@@ -25,6 +25,8 @@ export interface OriginState {
   readonly openings: number
   /** Nothing is sent before. */
   readonly openUntil: number
+  /** Until then it is the server that asked for it. */
+  readonly askedUntil: number
   /** The ticket that tries out a half-open breaker. */
   readonly probe: number | null
   /** Good answers still to come until the budget is lifted. */
@@ -52,6 +54,7 @@ export const healthyOrigin: OriginState = {
   failures: 0,
   openings: 0,
   openUntil: 0,
+  askedUntil: 0,
   probe: null,
   owed: 0,
   sentAt: Number.NEGATIVE_INFINITY,
@@ -69,6 +72,22 @@ export const allowance = (
   // Spaced, not in bursts: a server that just came back meets an even load.
   const next = state.sentAt + 1_000 / Math.max(1, limits.recoveryRequestsPerSecond)
   return now < next ? { grants: 0, at: next } : { grants: 1, at: null }
+}
+
+/** What holds requests back now, and for how long (null: until the probe ends); null when nothing does. */
+export const gateOf = (
+  state: OriginState,
+  now: number,
+  limits: OriginLimits,
+): {
+  readonly gate: "retry-after" | "breaker" | "probe" | "budget"
+  readonly millis: number | null
+} | null => {
+  if (now < state.openUntil)
+    return { gate: now < state.askedUntil ? "retry-after" : "breaker", millis: state.openUntil - now }
+  const { at, grants } = allowance(state, now, limits)
+  if (grants > 0) return null
+  return at === null ? { gate: "probe", millis: null } : { gate: "budget", millis: at - now }
 }
 
 const failed = (
@@ -93,6 +112,7 @@ const failed = (
     failures,
     openings,
     openUntil: asked || trips ? Math.max(state.openUntil, now + wait) : state.openUntil,
+    askedUntil: asked ? Math.max(state.askedUntil, now + event.retryAfterMillis) : state.askedUntil,
     probe: trips || asked ? null : state.probe,
     // One shape that fails among many that do not is no reason to slow the others down.
     owed: failures > 1 || asked || trips ? event.lanes + 1 : state.owed,

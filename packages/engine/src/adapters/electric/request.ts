@@ -3,7 +3,7 @@
  * own fetch layer would retry 429, 5xx and network errors for ever and in silence (protocol reference §4.6). This module neither retries
  * nor reads messages; it answers with status, headers and body, or fails with a reason. Called by the stream module only.
  *
- * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
+ * A cut poll is no failure: whoever asked takes its next turn and asks again.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,14 @@ import { Header } from "../../protocol/constants.ts"
 import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
 import { classifyFailure, parseRetryAfter } from "./classify.ts"
 import { noteEnd, type RequestLog } from "./RequestLog.ts"
-import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
+import {
+  slotCut,
+  type ConnectionSlots,
+  type Lane,
+  type Slot,
+  type SlotCut,
+  type TicketHandle,
+} from "./ConnectionSlots.ts"
 
 /** A whole answer. */
 export interface Answer {
@@ -50,27 +57,33 @@ export interface RequestContext {
 /** Redirects followed in one request. */
 export const maxRedirects = 5
 
+/** What to ask, and with which ticket: taken as the request begins, null when there is none to be had now. */
+export interface Ask {
+  readonly lane: Lane
+  readonly url: URL
+  readonly live: boolean
+  readonly ticket: () => TicketHandle | null
+}
+
 /**
- * Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. A 401 is asked once more with new credentials,
- * when there are any to be had; only then is it an answer.
+ * Asks `url` once the ticket is granted; `SlotCut` when it was cut to make room, or there was no ticket. A 401 is asked once more with
+ * new credentials, when there are any to be had; only then is it an answer.
  */
 export const askInSlot = (
   context: RequestContext,
-  lane: Lane,
-  url: URL,
-  live: boolean,
+  { lane, live, ticket, url }: Ask,
   renewed = false,
-): Effect.Effect<Answer, ShapeErrorReason> =>
+): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    yield* guard(lane, url)
     // Renewed while the slot is held: whoever got it next would ask with the old ones.
-    const [answer, again] = yield* context.slots.withSlot(lane, live, (slot) =>
+    const [answer, again] = yield* context.slots.withTicket(ticket, (slot) =>
       Effect.flatMap(traced(context, live, ask(context, lane, slot, url)), (answer) =>
         Effect.map(renew(context, answer, renewed), (again) => [answer, again] as const),
       ),
     )
-    return again ? yield* askInSlot(context, lane, url, live, true) : answer
-  }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+    const next = (): TicketHandle => context.slots.take(lane, live)
+    return again ? yield* askInSlot(context, { lane, live, url, ticket: next }, true) : answer
+  })
 
 /** The request as a span. Never the address: its query may carry a secret. */
 const traced = <A, E>(
@@ -111,6 +124,8 @@ const ask = (
           Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
       },
     )
+    if (slot.isCut()) return yield* Effect.fail(slotCut)
+    yield* guard(lane, url)
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
     const clock = yield* Clock.Clock
