@@ -42,6 +42,9 @@ export interface FuzzReport {
 /** A request without an answer after this hangs. */
 const hangMillis = 10_000
 
+/** An event stream that says nothing for so long has nothing to say: its headers are judged. */
+const idleStreamMillis = 50
+
 const requestsPerBatch = 100
 const concurrency = 8
 const maxSeen = 60
@@ -196,6 +199,7 @@ const send = (url: string, request: FuzzRequest, isRetry = false): Promise<FuzzA
     outgoing.end(body ?? undefined)
   })
 
+/** The whole answer; of an event stream its first piece. */
 const receive = (incoming: IncomingMessage): Promise<FuzzAnswer> =>
   new Promise((resolve) => {
     const pieces: Array<Buffer> = []
@@ -204,11 +208,15 @@ const receive = (incoming: IncomingMessage): Promise<FuzzAnswer> =>
       const body = Buffer.concat(pieces).toString()
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body, isWhole })
     }
-    incoming.on("data", (piece: Buffer) => {
-      pieces.push(piece)
-      if (!isStream) return
+    const leave = (): void => {
       done(false)
       incoming.destroy()
+    }
+    const timer = isStream ? setTimeout(leave, idleStreamMillis) : undefined
+    incoming.once("close", () => clearTimeout(timer))
+    incoming.on("data", (piece: Buffer) => {
+      pieces.push(piece)
+      if (isStream) leave()
     })
     incoming.once("end", () => done(true))
     incoming.once("error", () => done(false))
