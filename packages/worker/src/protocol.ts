@@ -5,7 +5,14 @@
  * to the leader, the leader answers one tab.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "./contract.ts"
+import type {
+  CommitNotice,
+  EngineCalls,
+  HostPhase,
+  HostSettings,
+  LeaseRequest,
+  StorageStatus,
+} from "./contract.ts"
 
 /** Rises whenever a message changes its meaning: tabs of two deployments may meet on one origin. */
 export const protocolVersion = 2
@@ -60,6 +67,7 @@ export interface LeaderState {
   readonly fingerprint: string
   readonly phase: HostPhase
   readonly status: EngineStatus | null
+  readonly storage: StorageStatus | null
   readonly chosen: ChosenParams
 }
 
@@ -68,6 +76,7 @@ export type Announcement =
   | LeaderState
   | { readonly type: "phase"; readonly epoch: string; readonly phase: HostPhase }
   | { readonly type: "status"; readonly epoch: string; readonly status: EngineStatus }
+  | { readonly type: "storage"; readonly epoch: string; readonly storage: StorageStatus }
   | { readonly type: "commit"; readonly epoch: string; readonly notice: CommitNotice }
   | { readonly type: "params"; readonly epoch: string; readonly chosen: ChosenParams }
 

@@ -42,6 +42,7 @@ const makeLeader = (wires: MemoryWires, epoch: string, leaderTabId = "other") =>
     fingerprint: "print",
     phase,
     status: null,
+    storage: null,
     chosen: { revision: 0, values: {} },
     ...more,
   })

@@ -10,6 +10,7 @@ import type * as Stream from "effect/Stream"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
 import type { Content } from "../protocol/PackedRows.ts"
+import type { RequestEntry } from "../protocol/RequestEntry.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import type { ShapeError } from "../protocol/ShapeError.ts"
 
@@ -99,6 +100,8 @@ export class ShapeSource extends Context.Service<
     readonly waits?: (key: InstanceKey) => SourceWait | null
     /** Whether somebody looks at this instance: it is served before others. Holds for later runs of the key too. */
     readonly prefer?: (key: InstanceKey, leased: boolean) => void
+    /** The last requests, oldest first; for a person who looks. A source without requests has none. */
+    readonly requests?: () => ReadonlyArray<RequestEntry>
     /** The host slept: requests that are open are taken for dead and asked again, in turn. */
     readonly distrust?: () => void
   }

@@ -21,6 +21,7 @@ import { ShapeSource, type SourceWait } from "../ports/ShapeSource.ts"
 import { CompileError } from "../protocol/CompileError.ts"
 import type { EngineStatus } from "../protocol/InstanceStatus.ts"
 import type { CommitNotice } from "../protocol/Lease.ts"
+import type { RequestEntry } from "../protocol/RequestEntry.ts"
 import { type Store, collectNoted, commitReady, discardNoted } from "./Commits.ts"
 import { linkBelow, refreshDemand } from "./DemandReads.ts"
 import { demandRoots, noChange } from "./Desired.ts"
@@ -54,6 +55,8 @@ export interface Reconciler {
   readonly inputs: Queue.Queue<Input>
   /** The status as of now. */
   readonly status: () => EngineStatus
+  /** The source's last requests, oldest first. */
+  readonly requests: () => ReadonlyArray<RequestEntry>
   /** Says that the status changed. */
   readonly published: Broadcast<void>
   readonly commits: Broadcast<CommitNotice>
@@ -227,6 +230,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const runs = yield* makeRuns(inputs, source)
   const published = new Broadcast<void>()
   const status = (): EngineStatus => engineStatus(world, source.connections())
+  const requests = (): ReadonlyArray<RequestEntry> => source.requests?.() ?? []
   const commits = new Broadcast<CommitNotice>()
   const credentials = yield* Credentials
   const waits = (key: string): SourceWait | null => source.waits?.(key) ?? null
@@ -236,6 +240,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     store,
     inputs,
     status,
+    requests,
     published,
     commits,
     runs,
@@ -272,6 +277,6 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     ),
     Effect.forkScoped,
   )
-  const reconciler: Reconciler = { world, store, inputs, status, published, commits, waits }
+  const reconciler: Reconciler = { world, store, inputs, status, requests, published, commits, waits }
   return reconciler
 })

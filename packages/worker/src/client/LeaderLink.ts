@@ -7,7 +7,7 @@
  * open call again; every call ends; a start without progress ends in `failed`; an own failure is final.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   leaderChannel,
@@ -22,7 +22,7 @@ import {
 } from "../protocol.ts"
 import { ClientClosed, HostFailed } from "./errors.ts"
 import { FollowedParams } from "./FollowedParams.ts"
-import { Listeners } from "./Listeners.ts"
+import { Latest, Listeners } from "./Listeners.ts"
 import { PendingCalls } from "./PendingCalls.ts"
 
 export interface LinkOptions {
@@ -50,7 +50,8 @@ const fingerprintMismatch = (name: string): string =>
 
 export class LeaderLink {
   readonly phases = new Listeners<HostPhase>()
-  readonly statuses = new Listeners<EngineStatus>()
+  readonly statuses = new Latest<EngineStatus>()
+  readonly storages = new Latest<StorageStatus>()
   readonly commits = new Listeners<CommitNotice>()
   readonly params: FollowedParams
 
@@ -65,7 +66,6 @@ export class LeaderLink {
   #epoch: string | null = null
   #leaderTabId: string | null = null
   #phase: HostPhase = { phase: "starting", step: "worker" }
-  #status: EngineStatus | null = null
   #visible: boolean
   #connected = false
   /** This tab cannot use any leader any more. */
@@ -98,7 +98,11 @@ export class LeaderLink {
   }
 
   get status(): EngineStatus | null {
-    return this.#status
+    return this.statuses.value
+  }
+
+  get storage(): StorageStatus | null {
+    return this.storages.value
   }
 
   /** True while the worker of this tab leads. */
@@ -166,7 +170,8 @@ export class LeaderLink {
     this.#announcements.close()
     this.#answers.close()
     this.#leader.close()
-    for (const listeners of [this.phases, this.statuses, this.commits, this.params.changes]) listeners.clear()
+    const all = [this.phases, this.statuses, this.storages, this.commits, this.params.changes]
+    for (const listeners of all) listeners.clear()
   }
 
   #receive(message: Announcement | Answer): void {
@@ -177,7 +182,9 @@ export class LeaderLink {
       case "phase":
         return this.#follow(message.phase)
       case "status":
-        return this.#setStatus(message.status)
+        return this.statuses.emit(message.status)
+      case "storage":
+        return this.storages.emit(message.storage)
       case "commit":
         return this.commits.emit(message.notice)
       case "params":
@@ -196,7 +203,7 @@ export class LeaderLink {
       if (this.#epoch !== null) {
         this.#pastEpochs.add(this.#epoch)
         this.#missedCommits = true
-        this.#wasPaused = this.#status?.pauseReasons.includes("manual") ?? false
+        this.#wasPaused = this.status?.pauseReasons.includes("manual") ?? false
       }
       this.#epoch = leader.epoch
       this.#leaderTabId = leader.tabId
@@ -205,7 +212,8 @@ export class LeaderLink {
       if (this.#connected) this.#hello()
     }
     this.params.follow(leader.chosen)
-    if (leader.status !== null) this.#setStatus(leader.status)
+    if (leader.status !== null) this.statuses.emit(leader.status)
+    if (leader.storage !== null) this.storages.emit(leader.storage)
     this.#follow(leader.phase)
   }
 
@@ -234,11 +242,6 @@ export class LeaderLink {
     this.#watchStart()
     if (phase.phase === "failed") this.#calls.failAll(new HostFailed(phase.message))
     if (JSON.stringify(before) !== JSON.stringify(phase)) this.phases.emit(phase)
-  }
-
-  #setStatus(status: EngineStatus): void {
-    this.#status = status
-    this.statuses.emit(status)
   }
 
   /**

@@ -6,11 +6,20 @@
 import { live } from "@electric-sql/pglite/live"
 import { PGliteWorker } from "@electric-sql/pglite/worker"
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "../contract.ts"
+import type {
+  CommitNotice,
+  EngineCalls,
+  HostPhase,
+  HostSettings,
+  InspectResult,
+  LeaseRequest,
+  StorageStatus,
+} from "../contract.ts"
 import { electionId, fingerprint, openBroadcastChannel, tabLock, type HostMeta } from "../protocol.ts"
-import { boundedQuery } from "./boundedQuery.ts"
+import { boundedQuery, boundedRead, type BoundedQueryOptions } from "./boundedQuery.ts"
 import { ClientClosed, HostFailed, UnknownNode } from "./errors.ts"
 import type { BrowserEngineClient, EngineClientSettings } from "./EngineClient.ts"
+import { inspectDatabase } from "./inspectDatabase.ts"
 import { LeaderLink } from "./LeaderLink.ts"
 import { describeWorkerFailure } from "./workerFailure.ts"
 import { WorkerGate } from "./WorkerGate.ts"
@@ -24,14 +33,17 @@ const noLocks =
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/**
- * Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a
- * throw.
- */
+/** Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a throw. */
 const makeTabId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
     "",
   )
+
+/** Only a page may ask. The answer is read by the leader, which shows it in its storage status. */
+const requestPersistence = (): Promise<unknown> =>
+  navigator.storage?.persist === undefined
+    ? Promise.resolve()
+    : navigator.storage.persist().catch(() => undefined)
 
 const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
   name: settings.name,
@@ -55,6 +67,7 @@ export class PageClient implements BrowserEngineClient {
   readonly #closed = new AbortController()
   readonly #queryTimeoutMillis: number
   readonly #workerUrl: string
+  readonly #requestPersistence: boolean
   #gate: WorkerGate | null = null
   #releaseLock: () => void = () => undefined
 
@@ -62,6 +75,7 @@ export class PageClient implements BrowserEngineClient {
     this.#host = toHostSettings(settings)
     this.graph = settings.graph
     this.#workerUrl = new URL(settings.workerUrl, globalThis.location?.href).href
+    this.#requestPersistence = settings.requestPersistence ?? true
     this.#queryTimeoutMillis = settings.queryTimeoutMillis ?? defaultQueryTimeoutMillis
     this.#link = new LeaderLink({
       name: settings.name,
@@ -80,6 +94,14 @@ export class PageClient implements BrowserEngineClient {
     this.pg.catch(() => undefined)
   }
 
+  get #bounds(): BoundedQueryOptions {
+    return {
+      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
+      timeoutMillis: this.#queryTimeoutMillis,
+      signal: this.#closed.signal,
+    }
+  }
+
   get status(): EngineStatus | null {
     return this.#link.status
   }
@@ -90,6 +112,10 @@ export class PageClient implements BrowserEngineClient {
 
   get phase(): HostPhase {
     return this.#link.phase
+  }
+
+  get storage(): StorageStatus | null {
+    return this.#link.storage
   }
 
   get isLeader(): boolean {
@@ -104,6 +130,10 @@ export class PageClient implements BrowserEngineClient {
     return this.#link.phases.add(listener)
   }
 
+  onStorage(listener: (storage: StorageStatus) => void): () => void {
+    return this.#link.storages.add(listener)
+  }
+
   onParams(listener: (params: HostSettings["params"]) => void): () => void {
     return this.#link.params.changes.add(listener)
   }
@@ -116,11 +146,11 @@ export class PageClient implements BrowserEngineClient {
     sql: string,
     params: ReadonlyArray<unknown> = [],
   ): Promise<ReadonlyArray<Row>> {
-    return boundedQuery<Row>(sql, params, {
-      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
-      timeoutMillis: this.#queryTimeoutMillis,
-      signal: this.#closed.signal,
-    })
+    return boundedQuery<Row>(sql, params, this.#bounds)
+  }
+
+  inspect(sql: string): Promise<InspectResult> {
+    return boundedRead(sql, (pg) => inspectDatabase(pg, sql), this.#bounds)
   }
 
   acquire(lease: LeaseRequest): { readonly release: () => void } {
@@ -175,6 +205,7 @@ export class PageClient implements BrowserEngineClient {
     })
     // Read below; until then a rejection must not count as unhandled.
     created.catch(() => undefined)
+    if (this.#requestPersistence) void requestPersistence()
     await this.#holdLock()
     this.#link.connect()
     await this.#whenReady({ final: true })

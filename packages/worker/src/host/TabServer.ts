@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CommitNotice, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   fingerprint,
@@ -47,6 +47,8 @@ export class TabServer extends Context.Service<
   {
     /** Tells every tab, now and on later hellos. */
     readonly setPhase: (phase: HostPhase) => Effect.Effect<void>
+    /** As {@link setPhase}, of the storage. */
+    readonly setStorage: (storage: StorageStatus) => Effect.Effect<void>
     /** Values of the graph's parameters for an engine that starts now: the settings', or what tabs brought from the leader before. */
     readonly params: Effect.Effect<Readonly<Record<string, string>>>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
@@ -82,6 +84,7 @@ interface Desk {
   tabs: Tabs
   phase: HostPhase
   status: EngineStatus | null
+  storage: StorageStatus | null
   target: CallTarget | null
 }
 
@@ -93,6 +96,7 @@ const leaderState = (desk: Desk): LeaderState => ({
   fingerprint: fingerprint(desk.meta.settings),
   phase: desk.phase,
   status: desk.status,
+  storage: desk.storage,
   chosen: desk.params.chosen(),
 })
 
@@ -192,6 +196,12 @@ const setPhase = (desk: Desk, phase: HostPhase): Effect.Effect<void> =>
     desk.announcements.post({ type: "phase", epoch: desk.epoch, phase })
   })
 
+const setStorage = (desk: Desk, storage: StorageStatus): Effect.Effect<void> =>
+  Effect.sync(() => {
+    desk.storage = storage
+    desk.announcements.post({ type: "storage", epoch: desk.epoch, storage })
+  })
+
 const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const environment = yield* HostEnvironment
   const inbox = yield* Queue.unbounded<Inbound>()
@@ -215,6 +225,7 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     tabs: noTabs,
     phase: { phase: "starting", step: "worker" },
     status: null,
+    storage: null,
     target: null,
   }
   yield* Effect.addFinalizer(() =>
@@ -237,6 +248,7 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   )
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
+    setStorage: (storage) => setStorage(desk, storage),
     params: Effect.sync(() => ({ ...meta.settings.params, ...desk.params.take() })),
     serve: (engine) => serve(desk, engine),
     visible: Stream.changes(desk.visible.values),

@@ -91,6 +91,7 @@ export const makeScriptedEngine = Effect.gen(function* () {
     explainRow: (table, primaryKey) => Effect.succeed({ table, primaryKey, heldBy: [] }),
     retry: (key) => Effect.as(ask(`retry ${key}`), true),
     refetch: (key) => Effect.as(ask(`refetch ${key}`), key !== "unknown"),
+    evict: (key) => Effect.as(ask(`evict ${key}`), key !== "desired"),
     pause: (reason) =>
       Effect.andThen(
         ask(`pause ${reason}`),
@@ -119,6 +120,7 @@ export const makeScriptedEngine = Effect.gen(function* () {
           )
         : Effect.succeed([`${table}-holder`]),
     journal: Effect.succeed([]),
+    requests: Effect.succeed([]),
     wipe: ask("wipe"),
   })
   const scripted: ScriptedEngine = {

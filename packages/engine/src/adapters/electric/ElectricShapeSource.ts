@@ -12,6 +12,7 @@ import { ShapeSource, type Subscribe } from "../../ports/ShapeSource.ts"
 import { changesOf } from "../../ports/subscriptions.ts"
 import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { ConnectionSlots } from "./ConnectionSlots.ts"
+import { RequestLog } from "./RequestLog.ts"
 import { startRun, type SharedParts } from "./ShapeRun.ts"
 import { shapeUrl, type EndpointKind } from "./urls.ts"
 
@@ -46,7 +47,9 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
       const slots = yield* ConnectionSlots
       const salt = ((yield* Random.nextInt) >>> 0).toString(36)
       let streams = 0
+      const log = new RequestLog(config.requestLogCapacity)
       const requests = {
+        log,
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         headers: headersEffect(options.headers),
         credentials: yield* Credentials,
@@ -69,6 +72,7 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
         hold: slots.hold,
         waits: slots.waits,
         connections: () => slots.connections(),
+        requests: () => log.entries(),
         prefer: (key, leased) => slots.prefer(key, leased),
         distrust: () => slots.distrust(),
       })

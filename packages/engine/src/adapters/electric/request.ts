@@ -11,7 +11,9 @@ import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protoco
 import { minBackoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
 import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
+import { readBytes, TooLong } from "./body.ts"
 import { classifyFailure, parseRetryAfter } from "./classify.ts"
+import { noteEnd, type RequestLog } from "./RequestLog.ts"
 import {
   slotCut,
   type ConnectionSlots,
@@ -37,6 +39,8 @@ export interface RequestContext {
   /** The instance, for spans. */
   readonly key: string
   readonly fetch: typeof globalThis.fetch
+  /** Where each request is written down for a person who looks. */
+  readonly log: RequestLog
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
   readonly credentials: CredentialsShape
@@ -125,15 +129,23 @@ const ask = (
     yield* guard(lane, url)
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
-    const sentAt = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
+    const sentAt = clock.currentTimeMillisUnsafe()
+    const noted = context.log.open(context.key, url, sentAt)
     lane.asked = { href: url.href, at: sentAt }
-    const hop: Hop = { url: withParams(url, used.params), headers: { ...own, ...used.headers }, hops: 0 }
+    const hop: Hop = {
+      url: withParams(url, used.params),
+      headers: { ...own, ...used.headers },
+      hops: 0,
+      onHeaders: (status) => noted.headers(status, clock.currentTimeMillisUnsafe()),
+    }
     const exchange = Effect.flatMap(openResponse(context, slot, hop), (response) =>
       readAnswer(context, slot, response, sentAt),
     )
     // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
     const answer = yield* Effect.onExit(exchange, (exit) =>
       Effect.sync(() => {
+        noteEnd(noted, exit, clock.currentTimeMillisUnsafe())
         if (exit._tag === "Failure") slot.abort()
       }),
     ).pipe(
@@ -164,6 +176,7 @@ interface Hop {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly hops: number
+  readonly onHeaders: (status: number) => void
 }
 
 /** Waits for response headers, following redirects within the origin. */
@@ -177,7 +190,7 @@ const openResponse = (
     try: () =>
       context
         .fetch(hop.url.href, { ...init, headers: hop.headers, signal: slot.signal })
-        .then(noteAnswer(slot)),
+        .then(noteAnswer(slot, hop)),
     catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
   }).pipe(
     Effect.timeoutOrElse({
@@ -190,9 +203,10 @@ const openResponse = (
 
 /** Before anything else sees the response: an answered request must not be cut any more. */
 const noteAnswer =
-  (slot: Slot) =>
+  (slot: Slot, hop: Hop) =>
   (response: Response): Response => {
     slot.answered()
+    hop.onHeaders(response.status)
     return response
   }
 
@@ -226,7 +240,7 @@ const followRedirect = (
   }
   return Effect.andThen(
     cancelBody(response),
-    openResponse(context, slot, { url: target, headers: hop.headers, hops: hop.hops + 1 }),
+    openResponse(context, slot, { ...hop, url: target, hops: hop.hops + 1 }),
   )
 }
 
@@ -263,34 +277,3 @@ const readAnswer = (
     yield* Effect.annotateCurrentSpan({ status: response.status, bytes: body.byteLength })
     return { status: response.status, headers: response.headers, body, elapsedMillis }
   })
-
-/** A longer body is refused: a server's chunk has ten megabytes and one row (protocol reference §3.5). */
-export const maxBodyBytes = 256 * 1024 * 1024
-
-class TooLong extends Error {}
-
-/** The body in one array, grown as it comes; the length a server announces may be that of a compressed one. */
-const readBytes = async (response: Response, onPart: () => void): Promise<Uint8Array> => {
-  const reader = response.body?.getReader()
-  if (reader === undefined) return new Uint8Array(0)
-  const announced = Number(response.headers.get("content-length") ?? 0)
-  let bytes = new Uint8Array(Math.min(announced > 0 ? announced : firstBytes, maxBodyBytes))
-  let length = 0
-  for (;;) {
-    const part = await reader.read()
-    if (part.done) return bytes.subarray(0, length)
-    onPart()
-    const needed = length + part.value.byteLength
-    if (needed > maxBodyBytes) throw new TooLong(`the body has more than ${maxBodyBytes} bytes`)
-    if (needed > bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, bytes.length * 2))
-      larger.set(bytes.subarray(0, length))
-      bytes = larger
-    }
-    bytes.set(part.value, length)
-    length = needed
-  }
-}
-
-/** Most answers are small. */
-const firstBytes = 16 * 1024
