@@ -303,9 +303,8 @@ describe("ElectricShapeSource refetching", () => {
     const stream = (resume: Checkpoint | null) =>
       new ClientStream({
         url: new URL("http://127.0.0.1/v1/shape"),
-        resume,
+        place: { resume, bust: null, poll: null },
         streamId: "s",
-        bust: null,
         owner: {
           respond: () => Promise.reject(new Error("unused")),
           onBatch: () => Promise.resolve(),
@@ -587,6 +586,32 @@ describe("ElectricShapeSource on few connections", () => {
       assert.deepStrictEqual(here.source.connections(), { open: 0, waiting: 0, max: 3 })
       yield* eventually(() => here.electric.open() === 0, "every socket is closed")
     }),
+  )
+
+  live(
+    "asks on with the same poll, cursor included, after waiting for a connection: no catch-up in between",
+    () =>
+      Effect.gen(function* () {
+        const here = yield* world({}, { maxConnections: 1, liveSliceMillis: 60 })
+        for (const key of ["a", "b"]) here.electric.serve(key, key, [rows(key), end(key)])
+        const runs = yield* Effect.forEach(["a", "b"], (key) => follow(here, key))
+        const polls = () =>
+          here.electric.requests("a").filter(({ searchParams }) => searchParams.get("live") === "true")
+        yield* eventually(() => polls().length > 0, "a polls")
+        here.electric.append("a", batch({ handle: "a", offset: "1_0", messages: [insert("a", { id: "2" })] }))
+        yield* eventually(
+          () => polls().filter((url) => url.searchParams.has("cursor")).length >= 4,
+          "it rotates",
+        )
+        const asked = here.electric.requests("a").map(({ searchParams }) => searchParams.get("live"))
+        // The first snapshot and its second chunk; everything after is a poll.
+        assert.deepStrictEqual(asked.slice(0, 2), [null, null])
+        assert.isTrue(asked.slice(2).every((value) => value === "true"))
+        const later = polls().filter((url) => url.searchParams.get("offset") === "1_0")
+        assert.deepStrictEqual(new Set(later.map((url) => url.searchParams.get("cursor"))), new Set(["1000"]))
+        yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
+        assert.deepStrictEqual(here.source.connections(), { open: 0, waiting: 0, max: 1 })
+      }),
   )
 
   live("keeps a poll open as long as nobody else waits", () =>

@@ -40,16 +40,29 @@ export interface StreamRequest {
 export interface StreamOptions {
   /** Address of the shape, without protocol parameters. */
   readonly url: URL
-  readonly resume: Checkpoint | null
-  /** The last up-to-date was delivered there already: the first request is a poll. */
-  readonly caughtUp?: boolean
-  /** Cursor of the poll before, which a client that resumes does not know: caches tell polls of one place apart by it. */
-  readonly cursor?: string | null
+  readonly place: Place
   /** Makes the address unlike any other stream's for the client's module-level caches; never sent. */
   readonly streamId: string
+  readonly owner: StreamOwner
+}
+
+/** Where a stream begins. */
+export interface Place {
+  readonly resume: Checkpoint | null
   /** Set after a refetch: keeps caches between us and the server from answering with the void handle again. */
   readonly bust: CacheBust | null
-  readonly owner: StreamOwner
+  /**
+   * The last up-to-date was delivered there: the first request is a poll, with the cursor of the one before, by which caches tell polls
+   * of one place apart. Null: it has to catch up first.
+   */
+  readonly poll: { readonly cursor: string | null } | null
+}
+
+/** Where another stream can go on instead of this request; null when only this one can. */
+export const placeOf = ({ facts, url }: StreamRequest, bust: CacheBust | null): Place | null => {
+  const { handle, live, offset } = facts
+  if (!live || handle === null) return null
+  return { resume: { handle, offset }, bust, poll: { cursor: url.searchParams.get(Param.cursor) } }
 }
 
 export interface CacheBust {
@@ -78,11 +91,12 @@ export class ClientStream {
   #cursor: string | null
 
   constructor(options: StreamOptions) {
-    this.bust = options.bust
+    const { bust, poll, resume } = options.place
+    this.bust = bust
     this.#owner = options.owner
-    this.#underWay = options.resume !== null
-    this.#caughtUp = options.caughtUp === true ? options.resume : null
-    this.#cursor = options.cursor ?? null
+    this.#underWay = resume !== null
+    this.#caughtUp = poll === null ? null : resume
+    this.#cursor = poll?.cursor ?? null
     const url = new URL(options.url)
     url.searchParams.set(streamIdParam, options.streamId)
     this.#client = new ShapeStream({
@@ -97,9 +111,7 @@ export class ClientStream {
       onError: (error) => {
         if (!this.closed) this.#owner.onViolation(error.message)
       },
-      ...(options.resume === null
-        ? {}
-        : { handle: options.resume.handle, offset: options.resume.offset as Offset }),
+      ...(resume === null ? {} : { handle: resume.handle, offset: resume.offset as Offset }),
     })
   }
 
@@ -154,7 +166,7 @@ export class ClientStream {
       if (this.bust.expiredHandle !== null) url.searchParams.set(Param.expiredHandle, this.bust.expiredHandle)
     }
     if (facts.live && this.#cursor !== null) {
-      if (!url.searchParams.has(Param.cursor)) url.searchParams.set(Param.cursor, this.#cursor)
+      if ((url.searchParams.get(Param.cursor) ?? "") === "") url.searchParams.set(Param.cursor, this.#cursor)
       this.#cursor = null
     }
     url.searchParams.sort()

@@ -159,7 +159,7 @@ const useSlot = <A, E>(
         signal: aborter.signal,
         isCut: () => ticket.cut,
         abort: () => aborter.abort(),
-        report: (retryAfterMillis) => table.report(retryAfterMillis),
+        report: (retryAfterMillis) => table.report(ticket.lane, retryAfterMillis),
         answered: () => {
           if (!live) table.noteLatency(clock.currentTimeMillisUnsafe() - grantedAt)
           table.apply({ _tag: "Answered", id: ticket.id })

@@ -1,11 +1,12 @@
 /**
- * One run of an instance: a chain of client streams, one per handle, feeding one mailbox. It decides what an answer means (go on,
+ * One run of an instance: a chain of client streams, each from one place to the next wait, feeding one mailbox. It decides what an answer means (go on,
  * refetch, fail) and never repeats a failed request: the state machine does. Called by `ElectricShapeSource.ts` only.
  *
  *   streaming ──409, other handle, offset back, unordered reset──▶ MustRefetch, streaming from the start
- *      │           ├── the second and later ones wait
+ *      │           ├── the second and later ones wait (`Pacing.ts`)
  *      │           └── more than `maxRefetches` within `refetchWindowMillis` ──▶ failed (ProtocolViolation)
- *      └──any other failure──▶ failed         (each failure closes the client before the client hears of it)
+ *      ├──any other failure──▶ failed         (each failure closes the client before the client hears of it)
+ *      └──a poll without a free connection──▶ waiting: a place in the queue, without client and fiber ──granted──▶ streaming
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -17,26 +18,15 @@ import type * as Scope from "effect/Scope"
 import type { SourceListener } from "../../ports/ShapeSource.ts"
 import { failureOf } from "../../ports/subscriptions.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
-import { backoffMillis } from "../../protocol/backoff.ts"
-import { Header, Param } from "../../protocol/constants.ts"
 import { contentSize } from "../../protocol/PackedRows.ts"
 import type { Instance } from "../../protocol/Shape.ts"
 import { ProtocolViolation, ShapeError, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
-import { classifyAnswer } from "./classify.ts"
-import { ClientStream, type CacheBust, type StreamOwner, type StreamRequest } from "./ClientStream.ts"
+import { ClientStream, type Place, placeOf, type StreamOwner, type StreamRequest } from "./ClientStream.ts"
 import type { Lane, TicketHandle } from "./ConnectionSlots.ts"
 import { Mailbox } from "./Mailbox.ts"
+import { Pacing } from "./Pacing.ts"
 import { askInSlot, type Answer, type RequestContext } from "./request.ts"
-import { type DecodedBody, isRegression, readBody } from "./wire.ts"
-
-/** Refetches a run may need within the window; beyond it the run fails, so that the state machine backs off. */
-export const maxRefetches = 3
-export const refetchWindowMillis = 60_000
-
-/** A poll answered empty faster than this was not held; after `maxIdlePolls` of them in a row each waits, at most `maxIdlePauseMillis`. */
-export const idlePollMillis = 200
-export const maxIdlePolls = 5
-export const maxIdlePauseMillis = 5_000
+import { judgeAnswer } from "./verdict.ts"
 
 /** What all runs of a source have in common. */
 export interface SharedParts {
@@ -70,14 +60,6 @@ export const startRun = (
     ),
   )
 
-/** Where the next client begins. */
-interface Place {
-  readonly resume: Checkpoint | null
-  readonly bust: CacheBust | null
-  /** Null: it has to catch up first. */
-  readonly poll: { readonly cursor: string | null } | null
-}
-
 type RunPromise = <A, E>(effect: Effect.Effect<A, E>, options?: Effect.RunOptions) => Promise<A>
 
 const nothing = (): void => undefined
@@ -96,10 +78,7 @@ class ShapeRun {
   #release: () => void = nothing
   #stream: ClientStream | null = null
   #ended = false
-  /** Polls in a row that came back empty at once. */
-  #idlePolls = 0
-  /** When the refetches of the current window happened, epoch milliseconds. */
-  #refetches: ReadonlyArray<number> = []
+  readonly #pacing = new Pacing()
 
   constructor({ instance, resume, shared }: RunOptions, listener: SourceListener) {
     this.#instance = instance
@@ -133,7 +112,11 @@ class ShapeRun {
     const before = this.#fiber
     const life = before === null ? this.#life : Effect.andThen(Fiber.await(before), this.#life)
     // Later: the grant may come while the table of slots is changing.
-    this.#fiber = this.#shared.fork(Effect.andThen(Effect.yieldNow, life))
+    const fiber = this.#shared.fork(Effect.andThen(Effect.yieldNow, life))
+    this.#fiber = fiber
+    fiber.addObserver(() => {
+      if (this.#fiber === fiber) this.#fiber = null
+    })
   }
 
   readonly #life: Effect.Effect<void> = Effect.scoped(
@@ -154,7 +137,6 @@ class ShapeRun {
   )
 
   #start(runPromise: RunPromise): void {
-    const { bust, poll, resume } = this.#place
     const requests: RequestContext = {
       ...this.#shared.requests,
       key: this.#instance.key,
@@ -168,10 +150,7 @@ class ShapeRun {
     }
     const stream = new ClientStream({
       url: this.#shared.url(this.#instance),
-      resume,
-      bust,
-      caughtUp: poll !== null,
-      cursor: poll?.cursor ?? null,
+      place: this.#place,
       streamId: this.#shared.streamId(),
       owner,
     })
@@ -237,11 +216,9 @@ class ShapeRun {
     return Effect.catchTag(askInSlot(requests, ask), "SlotCut", () =>
       Effect.suspend(() => {
         if (stream !== this.#stream) return Effect.fail(streamVoid)
-        const waits = this.#ticket !== null
-        if (!waits || !isParkable(request)) return this.#ask(requests, stream, request)
-        const { handle, offset } = request.facts
-        const cursor = request.url.searchParams.get(Param.cursor)
-        this.#leaveAt({ resume: { handle, offset }, bust: stream.bust, poll: { cursor } })
+        const place = placeOf(request, stream.bust)
+        if (this.#ticket === null || place === null) return this.#ask(requests, stream, request)
+        this.#leaveAt(place)
         return Effect.fail(streamVoid)
       }),
     )
@@ -255,7 +232,7 @@ class ShapeRun {
     if (kept !== null && kept.live !== request.facts.live) slots.leave(kept)
     else if (kept !== null) return kept
     const ticket = slots.take(this.#lane, request.facts.live)
-    if (ticket.aborter !== null || !isParkable(request)) return ticket
+    if (ticket.aborter !== null || placeOf(request, null) === null) return ticket
     this.#ticket = ticket
     return null
   }
@@ -265,47 +242,17 @@ class ShapeRun {
     { facts }: StreamRequest,
     answer: Answer,
   ): Effect.Effect<Response, ShapeErrorReason | StreamVoid> {
-    if (answer.status === 409) return this.#refetch(stream, facts.handle)
-    if (answer.status !== 200 && answer.status !== 204) {
-      const failed = {
-        status: answer.status,
-        retryAfter: answer.headers.get(Header.retryAfter),
-        body: new TextDecoder().decode(answer.body),
-      }
-      return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
-        Effect.fail(classifyAnswer(failed, nowMillis)),
+    return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => {
+      const verdict = judgeAnswer(answer, facts, stream.bust?.expiredHandle ?? null, nowMillis)
+      if (verdict._tag === "Failed") return Effect.fail(verdict.reason)
+      if (verdict._tag === "Refetch") return this.#refetch(stream, verdict.expiredHandle)
+      const { body } = verdict
+      const pause = this.#pacing.idlePause(facts.live && contentSize(body) === 0, answer.elapsedMillis)
+      return Effect.as(
+        pause === 0 ? Effect.void : Effect.sleep(pause),
+        stream.envelop(body, answer.body.length, answer.headers, facts.live),
       )
-    }
-    const problem = headerProblem(answer)
-    if (problem !== null) return Effect.fail(new ProtocolViolation({ message: problem }))
-    const body = answer.status === 204 ? emptyPoll : readBody(answer.body)
-    if (body._tag === "Violation") return Effect.fail(new ProtocolViolation({ message: body.message }))
-    const handle = answer.headers.get(Header.handle)
-    if (body.mustRefetch || (facts.handle !== null && handle !== facts.handle)) {
-      return this.#refetch(stream, facts.handle ?? handle)
-    }
-    // Handles are never reused: the void one again means that a cache answered.
-    if (handle !== null && handle === stream.bust?.expiredHandle) return this.#refetch(stream, handle)
-    const offset = answer.headers.get(Header.offset) ?? facts.offset
-    // The handle itself may be good; a log that goes back is not.
-    if (isRegression(facts.offset, offset)) return this.#refetch(stream, null)
-    // The client would ask the same again at once, and after five times throw its log away in silence.
-    if (!body.upToDate && offset === facts.offset) {
-      return Effect.fail(
-        new ProtocolViolation({ message: `the server does not move on from offset ${offset}` }),
-      )
-    }
-    return Effect.as(
-      this.#paceIdlePolls(facts.live && contentSize(body) === 0, answer.elapsedMillis),
-      stream.envelop(body, answer.body.length, answer.headers, facts.live),
-    )
-  }
-
-  /** A poll that comes back empty at once is a server or cache that does not hold polls: wait before the next one. */
-  #paceIdlePolls(empty: boolean, elapsedMillis: number): Effect.Effect<void> {
-    this.#idlePolls = empty && elapsedMillis < idlePollMillis ? this.#idlePolls + 1 : 0
-    const excess = this.#idlePolls - maxIdlePolls
-    return excess <= 0 ? Effect.void : Effect.sleep(Math.min(50 * 2 ** (excess - 1), maxIdlePauseMillis))
+    })
   }
 
   /** Closes the stream, tells the consumer, and starts again from the beginning past every cache. */
@@ -317,22 +264,15 @@ class ShapeRun {
       const nowMillis = yield* Clock.currentTimeMillis
       const random = (yield* Random.nextInt) >>> 0
       if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
-      const recent = this.#refetches.filter((at) => nowMillis - at < refetchWindowMillis)
-      if (recent.length >= maxRefetches) {
-        return yield* Effect.fail(
-          new ProtocolViolation({
-            message: `the server voided the handle ${recent.length + 1} times within ${refetchWindowMillis} ms`,
-          }),
-        )
-      }
-      // A server that voids each handle it gives is asked again later and later.
-      if (recent.length > 0) {
-        const fraction = random / 2 ** 32
-        yield* Effect.sleep(backoffMillis(recent.length, fraction, 0, this.#shared.requests.backoff))
+      const { backoff } = this.#shared.requests
+      const pause = this.#pacing.refetchPause(nowMillis, random / 2 ** 32, backoff)
+      if (typeof pause === "string") return yield* Effect.fail(new ProtocolViolation({ message: pause }))
+      if (pause > 0) {
+        yield* Effect.sleep(pause)
         if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
       }
       return yield* Effect.suspend(() => {
-        this.#refetches = [...recent, nowMillis]
+        this.#pacing.refetched(nowMillis)
         stream.close()
         this.#mailbox.offerMustRefetch({ _tag: "MustRefetch" })
         const bust = {
@@ -351,30 +291,6 @@ interface StreamVoid {
   readonly _tag: "StreamVoid"
 }
 const streamVoid: StreamVoid = { _tag: "StreamVoid" }
-
-const emptyPoll: DecodedBody = {
-  _tag: "Body",
-  messages: [],
-  upToDate: true,
-  lastSeenLsn: null,
-  mustRefetch: false,
-}
-
-/** A captive portal or a proxy that drops headers must not pass for an empty shape. */
-const headerProblem = (answer: Answer): string | null => {
-  const missing = [Header.handle, Header.offset].filter((name) => (answer.headers.get(name) ?? "") === "")
-  if (missing.length > 0) return `the answer lacks ${missing.join(" and ")}`
-  const contentType = answer.headers.get("content-type") ?? ""
-  return answer.status === 204 || /\bjson\b/i.test(contentType)
-    ? null
-    : `the answer is ${contentType || "untyped"}, not JSON`
-}
-
-/** A poll of a known place: what a new client can go on with. */
-const isParkable = (
-  request: StreamRequest,
-): request is StreamRequest & { readonly facts: { readonly handle: string } } =>
-  request.facts.live && request.facts.handle !== null
 
 const signalOption = (signal: AbortSignal | undefined): Effect.RunOptions =>
   signal === undefined ? {} : { signal }

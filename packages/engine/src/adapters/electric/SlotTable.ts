@@ -55,6 +55,8 @@ export class SlotTable {
   /** Running lanes by key; with overlapping runs the newest. */
   readonly #lanes = new Map<string, Lane>()
   readonly #leased = new Set<string>()
+  /** Keys of running lanes that were answered since the origin's last failure. */
+  readonly #recovered = new Set<string>()
   #state: SlotState
   #origin: OriginState = healthyOrigin
   /** Holds that are on: until they are over nothing is granted. */
@@ -87,7 +89,9 @@ export class SlotTable {
   }
 
   closeLane(lane: Lane): void {
-    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key)
+    if (this.#lanes.get(lane.key) !== lane) return
+    this.#lanes.delete(lane.key)
+    this.#recovered.delete(lane.key)
   }
 
   prefer(key: string, leased: boolean): void {
@@ -129,13 +133,19 @@ export class SlotTable {
 
   /** A poll that is held as long as a slice proves an origin that answers. */
   sliceOver(id: number): void {
-    if (this.#origin.probe === id) this.#note({ _tag: "Answered" })
+    const lane = this.#entries.get(id)?.lane
+    if (lane !== undefined) {
+      // Of other polls it only says that nobody waits for their answer: they may hang since before the failure.
+      if (this.#origin.probe === id) this.#noteAnswered(lane)
+      else if (this.#lanes.has(lane.key)) this.#recovered.add(lane.key)
+    }
     this.apply({ _tag: "SliceOver", id })
   }
 
-  report(retryAfterMillis: number | null): void {
-    if (retryAfterMillis === null) this.#note({ _tag: "Answered" })
+  report(lane: Lane, retryAfterMillis: number | null): void {
+    if (retryAfterMillis === null) this.#noteAnswered(lane)
     else {
+      this.#recovered.clear()
       const random = this.#random.nextDoubleUnsafe()
       this.#note({ _tag: "Failed", retryAfterMillis, random, lanes: this.#lanes.size })
     }
@@ -169,6 +179,11 @@ export class SlotTable {
 
   #now(): number {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  #noteAnswered({ key }: Lane): void {
+    if (this.#lanes.has(key)) this.#recovered.add(key)
+    this.#note({ _tag: "Answered", left: this.#lanes.size - this.#recovered.size })
   }
 
   #note(event: OriginEvent): void {

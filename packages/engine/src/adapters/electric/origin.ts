@@ -7,7 +7,7 @@
  *      ▲                                                            ▲  └──────────────────────────┤ fails: a longer wait
  *      └────────────────── the probe is answered ───────────────────┼─────────────────────────────┘
  *
- * After two failures in a row, or one with Retry-After, the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance could have been answered once.
+ * After two failures in a row, or one with Retry-After, the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance has been answered once.
  * A healthy origin has no budget: its connections limit it. Times are monotonic milliseconds.
  */
 import { backoffMillis } from "../../protocol/backoff.ts"
@@ -29,7 +29,7 @@ export interface OriginState {
   readonly askedUntil: number
   /** The ticket that tries out a half-open breaker. */
   readonly probe: number | null
-  /** Good answers still to come until the budget is lifted. */
+  /** Running instances that are still to be answered until the budget is lifted; 0 while there is none. */
   readonly owed: number
   /** When the last request was sent under the budget. */
   readonly sentAt: number
@@ -38,8 +38,8 @@ export interface OriginState {
 export type OriginEvent =
   /** A ticket was granted: its request goes out now. */
   | { readonly _tag: "Sent"; readonly id: number }
-  /** The origin answered, whatever it said. */
-  | { readonly _tag: "Answered" }
+  /** The origin answered, whatever it said; `left` running instances have not been answered since its last failure. */
+  | { readonly _tag: "Answered"; readonly left: number }
   /** No answer, or one that asks for patience (429, 5xx). `random` in [0, 1). */
   | {
       readonly _tag: "Failed"
@@ -136,7 +136,7 @@ export const stepOrigin = (
       }
     case "Answered": {
       if (state.owed === 0) return state.failures === 0 ? state : { ...state, failures: 0 }
-      const owed = state.owed - 1
+      const owed = event.left
       // A floor the server asked for stands, whatever it still answers to earlier requests.
       if (now < state.openUntil) return { ...state, owed: Math.max(1, owed) }
       return { ...state, failures: 0, openings: 0, probe: null, owed }
