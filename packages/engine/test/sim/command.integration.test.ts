@@ -12,19 +12,25 @@ const command = fileURLToPath(new URL("../../src/cli/sim.ts", import.meta.url))
 /** A seed whose trace is larger than a pipe takes at once. */
 const longSeed = "1014"
 
+const timeout = 180_000
+
 const traceOf = async (seed: string): Promise<ReadonlyArray<string>> => {
   const args = ["--no-warnings", command, "--seed", seed, "--trace"]
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 64 * 1024 * 1024 })
   return stdout.trimEnd().split("\n")
 }
 
-it("prints all of a long trace into a pipe, the same for the same seed in another process", async () => {
-  const [first, second] = [await traceOf(longSeed), await traceOf(longSeed)]
-  expect(first.join("\n").length).toBeGreaterThan(65_536)
-  expect(JSON.parse(first.at(-1) ?? "")).toMatchObject({ seeds: 1, failures: 0 })
-  // The last line says how long it took.
-  expect(first.slice(0, -1)).toEqual(second.slice(0, -1))
-})
+it(
+  "prints all of a long trace into a pipe, the same for the same seed in another process",
+  { timeout },
+  async () => {
+    const [first, second] = [await traceOf(longSeed), await traceOf(longSeed)]
+    expect(first.join("\n").length).toBeGreaterThan(65_536)
+    expect(JSON.parse(first.at(-1) ?? "")).toMatchObject({ seeds: 1, failures: 0 })
+    // The last line says how long it took.
+    expect(first.slice(0, -1)).toEqual(second.slice(0, -1))
+  },
+)
 
 const keys = ["crashes", "failures", "faults", "seeds", "seedsPerSecond", "steps", "virtualMs"]
 
@@ -37,14 +43,14 @@ const jsonOf = (...args: ReadonlyArray<string>) => {
   return { status, report: JSON.parse(stdout) as Readonly<Record<string, unknown>> }
 }
 
-it("prints the documented JSON and ends with 0 when every seed holds", () => {
+it("prints the documented JSON and ends with 0 when every seed holds", { timeout }, () => {
   const { report, status } = jsonOf("--seeds", "2", "--start", "5", "--profile", "calm")
   expect(Object.keys(report).toSorted()).toEqual(keys)
   expect(report).toMatchObject({ seeds: 2, failures: [] })
   expect(status).toBe(0)
 })
 
-it("names the seed, the invariant and the shrunk plan of a failure, and ends with 1", () => {
+it("names the seed, the invariant and the shrunk plan of a failure, and ends with 1", { timeout }, () => {
   const folder = mkdtempSync(join(tmpdir(), "sim-"))
   try {
     // The model reads no free SQL, so every run of this graph fails.
