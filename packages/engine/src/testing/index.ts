@@ -11,6 +11,14 @@ export {
   shapeSourceContract,
 } from "./shapeSourceContract.ts"
 export type { ContractCase, ShapeSourceHarness } from "./shapeSourceContract.ts"
+export { ScriptedShapeSource } from "../adapters/memory/ScriptedShapeSource.ts"
+export type { ScriptedRun, ScriptStep, StartScript } from "../adapters/memory/ScriptedShapeSource.ts"
+export { makeMemoryStore, MemoryLocalStore } from "../adapters/memory/MemoryLocalStore.ts"
+export type {
+  FailureMoment,
+  MemoryStoreControls,
+  StoreOperation,
+} from "../adapters/memory/MemoryLocalStore.ts"
 export { shapeServerContract } from "./shapeServerContract.ts"
 export type { ShapeServerCase } from "./shapeServerContract.ts"
 export { serverContractGraph } from "./shapeServerKit.ts"
@@ -30,6 +38,8 @@ export {
 export type { WorldOptions } from "./TestWorld.ts"
 export { openWorld } from "./openWorld.ts"
 export type { PromiseWorld } from "./openWorld.ts"
+export { scriptedHost } from "./scriptedHost.ts"
+export type { ScriptedHost } from "./scriptedHost.ts"
 export { testClockTime } from "./simTime.ts"
 export type { SimTime } from "./simTime.ts"
 export { VirtualTime } from "./virtualTime.ts"

@@ -23,8 +23,21 @@ import {
   quoteIdent,
 } from "../../src/protocol/compile.ts"
 import { serverTable } from "../../src/graph/identifiers.ts"
-import { naiveRows, type NaiveRow, type NaiveTables } from "../support/naiveRows.ts"
+import type { TextRow } from "../../src/protocol/Message.ts"
+import { selectionOf, selectRows } from "../../src/testing/model/selection.ts"
 import { seeded, type Seeded } from "../../src/testing/random.ts"
+
+/** Rows by server table. */
+type Tables = Readonly<Record<string, ReadonlyArray<TextRow>>>
+type Texts = Readonly<Record<string, string>>
+
+/** What the oracle of the simulation selects. */
+const selected = (
+  of: GraphData,
+  rows: Tables,
+  one: { readonly node: string; readonly bindings: Texts; readonly params: Texts },
+): ReadonlyArray<TextRow> =>
+  selectRows(selectionOf(of, one.node, one.bindings, one.params), (table) => rows[table] ?? [])
 
 let pg: PGlite
 beforeAll(async () => {
@@ -51,7 +64,7 @@ const serverColumns = (of: GraphData): ReadonlyMap<string, Map<string, string>> 
 const insert = async (
   name: string,
   types: ReadonlyMap<string, string>,
-  rows: ReadonlyArray<NaiveRow>,
+  rows: ReadonlyArray<TextRow>,
 ): Promise<void> => {
   const columns = [...types.keys()]
   for (const row of rows) {
@@ -63,7 +76,7 @@ const insert = async (
   }
 }
 
-const createServer = async (of: GraphData, rows: NaiveTables): Promise<void> => {
+const createServer = async (of: GraphData, rows: Tables): Promise<void> => {
   for (const [from, columns] of serverColumns(of)) {
     const definitions = [...columns].map(([column, type]) => `${quoteIdent(column)} ${type}`)
     await pg.exec(`create table ${serverTable(from)} (${definitions.join(", ")})`)
@@ -72,7 +85,7 @@ const createServer = async (of: GraphData, rows: NaiveTables): Promise<void> => 
 }
 
 /** Local tables with every row of the server, which is more than one user's rows: the query alone must choose. */
-const createLocal = async (of: GraphData, rows: NaiveTables): Promise<void> => {
+const createLocal = async (of: GraphData, rows: Tables): Promise<void> => {
   for (const table of Object.values(of.tables)) {
     for (const statement of localTableDdl(of, table.name)) await pg.exec(statement)
     const types = new Map(Object.entries(table.columns).map(([column, { type }]) => [column, type]))
@@ -102,16 +115,12 @@ const localRows = async (query: ReturnType<typeof localQuery>) => {
   return keysOf(result.rows)
 }
 
-const demoRows = (
-  random: Seeded,
-  users: ReadonlyArray<string>,
-  companies: ReadonlyArray<string>,
-): NaiveTables => {
-  const filled = (columns: Readonly<Record<string, string>>): NaiveRow => ({ id: random.uuid(), ...columns })
-  const many = (count: number, row: () => NaiveRow) => Array.from({ length: count }, row)
+const demoRows = (random: Seeded, users: ReadonlyArray<string>, companies: ReadonlyArray<string>): Tables => {
+  const filled = (columns: Readonly<Record<string, string>>): TextRow => ({ id: random.uuid(), ...columns })
+  const many = (count: number, row: () => TextRow) => Array.from({ length: count }, row)
   const groups = many(8, () => filled({ company_id: random.pick(companies) }))
   const workspaces = many(8, () => filled({ company_id: random.pick(companies) }))
-  const idOf = (rows: ReadonlyArray<NaiveRow>) => random.pick(rows)["id"] ?? ""
+  const idOf = (rows: ReadonlyArray<TextRow>) => random.pick(rows)["id"] ?? ""
   return {
     users: users.map((id) => ({ id })),
     companies: companies.map((id) => ({ id })),
@@ -142,14 +151,14 @@ describe("on random rows of the demo", () => {
     await createServer(graph, rows)
     for (const { bindings, node } of cases) {
       const { definition } = compileInstance(graph, node, bindings, params)
-      const expected = keysOf(naiveRows({ graph, rows, bindings, params }, node))
+      const expected = keysOf(selected(graph, rows, { node, bindings, params }))
       expect(await serverRows(definition.table, definition.where, definition.params), node).toEqual(expected)
     }
 
     await pg.exec("drop schema public cascade; create schema public")
     await createLocal(graph, rows)
     for (const { bindings, node } of cases) {
-      const expected = keysOf(naiveRows({ graph, rows, bindings, params }, node))
+      const expected = keysOf(selected(graph, rows, { node, bindings, params }))
       expect(await localRows(localQuery(graph, node, bindings, params)), node).toEqual(expected)
     }
   })
@@ -203,7 +212,7 @@ const odd = Graph.make({
   },
 })
 
-const oddRows = (random: Seeded): NaiveTables => {
+const oddRows = (random: Seeded): Tables => {
   const some = (...values: ReadonlyArray<string>) => (random.chance(0.3) ? null : random.pick(values))
   const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1))
   const place = () => ({ tenant: random.pick(["a'b", "c-d"]), region: random.pick(["eu", "us"]) })
@@ -241,13 +250,13 @@ describe("on capitals, keywords, tuples, NULLs and OR", () => {
     await createServer(odd, rows)
     for (const { bindings, node } of cases) {
       const { definition } = compileInstance(odd, node, bindings, params)
-      const expected = keysOf(naiveRows({ graph: odd, rows, bindings, params }, node))
+      const expected = keysOf(selected(odd, rows, { node, bindings, params }))
       expect(await serverRows(definition.table, definition.where, definition.params), node).toEqual(expected)
     }
     await pg.exec("drop schema public cascade; create schema public")
     await createLocal(odd, rows)
     for (const { bindings, node } of cases) {
-      const expected = keysOf(naiveRows({ graph: odd, rows, bindings, params }, node))
+      const expected = keysOf(selected(odd, rows, { node, bindings, params }))
       expect(await localRows(localQuery(odd, node, bindings, params)), node).toEqual(expected)
     }
   })

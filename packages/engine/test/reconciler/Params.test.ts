@@ -7,8 +7,7 @@ import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { defaultEngineConfig, Engine, EngineConfig, HostSignals, LocalStore } from "@espalier/engine"
 import { client, eq, Graph, identity, param } from "@espalier/engine/graph"
-import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
-import { batch, insert, snapshotEnd } from "../../src/testing/messages.ts"
+import { batch, insert, snapshotEnd, MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/testing"
 import { pass } from "./support.ts"
 
 const keepForMillis = 10_000

@@ -5,12 +5,19 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Engine, LocalStore } from "@espalier/engine"
-import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
 import { Forbidden, Network, Overloaded, ShapeRejected } from "@espalier/engine/protocol"
-import { batch, insert, mustRefetch, snapshotEnd, update } from "../../src/testing/messages.ts"
+import {
+  batch,
+  insert,
+  mustRefetch,
+  snapshotEnd,
+  update,
+  MemoryLocalStore,
+  scriptedHost,
+  ScriptedShapeSource,
+} from "@espalier/engine/testing"
 import {
   engineLayer,
-  flippableHost,
   memory,
   mine,
   pass,
@@ -236,14 +243,14 @@ describe("Reconciler", () => {
 
   it.effect("collects what was revoked while away before anything new is readable (I12)", () =>
     Effect.gen(function* () {
-      const host = yield* flippableHost
+      const host = yield* scriptedHost
       yield* Effect.gen(function* () {
         const { source, store } = yield* liveWithTwoTeams
-        yield* host.setOnline(false)
+        yield* host.set({ online: false, visible: true })
         yield* settle
         assert.deepStrictEqual(source.running(), [])
         assert.strictEqual(yield* rollup, "offline")
-        yield* host.setOnline(true)
+        yield* host.set({ online: true, visible: true })
         yield* settle
         assert.deepStrictEqual(source.running(), [mine], "roots first")
         yield* source.push(

@@ -3,7 +3,7 @@
  * a virtual clock. Each names the state it leads to, what happens next, and that no row was lost.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, SubscriptionRef } from "effect"
+import { Effect, Layer } from "effect"
 import {
   Credentials,
   defaultEngineConfig,
@@ -14,7 +14,6 @@ import {
   makeCredentials,
   ShapeSource,
 } from "@espalier/engine"
-import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
 import {
   Forbidden,
   localFailures,
@@ -24,7 +23,15 @@ import {
   Unauthorised,
   type PauseReason,
 } from "@espalier/engine/protocol"
-import { batch, insert, snapshotEnd, update } from "../../src/testing/messages.ts"
+import {
+  batch,
+  insert,
+  MemoryLocalStore,
+  scriptedHost,
+  ScriptedShapeSource,
+  snapshotEnd,
+  update,
+} from "@espalier/engine/testing"
 import { engineLayer, graph, memory, mine, pass, seatIn, seatOut, seatsSnapshot, settle } from "./support.ts"
 
 const stateOf = (key: string) =>
@@ -280,12 +287,6 @@ describe("Halts and credentials", () => {
     }),
   )
 })
-
-/** A host whose signals a test sets. */
-const scriptedHost = Effect.map(SubscriptionRef.make({ online: true, visible: true }), (ref) => ({
-  signals: HostSignals.of({ changes: SubscriptionRef.changes(ref) }),
-  set: (signal: { online: boolean; visible: boolean }) => SubscriptionRef.set(ref, signal),
-}))
 
 describe("Pauses", () => {
   const pauses = Effect.map(

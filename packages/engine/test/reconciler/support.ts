@@ -4,10 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { TestClock } from "effect/testing"
-import { MemoryLocalStore, ScriptedShapeSource } from "@espalier/engine/memory"
 import {
   defaultEngineConfig,
   Engine,
@@ -18,7 +15,14 @@ import {
 } from "@espalier/engine"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
 import type { TextRow } from "@espalier/engine/protocol"
-import { batch, del, insert, snapshotEnd } from "../../src/testing/messages.ts"
+import {
+  batch,
+  del,
+  insert,
+  MemoryLocalStore,
+  ScriptedShapeSource,
+  snapshotEnd,
+} from "@espalier/engine/testing"
 
 export const graph = Graph.make({
   name: "teams",
@@ -70,12 +74,6 @@ export const engineLayer = <A, E, R>(
     Layer.provide(Layer.succeed(HostSignals, options.signals ?? HostSignals.alwaysOnline)),
     Layer.provide(Layer.succeed(EngineConfig, { ...defaultEngineConfig, ...options.config })),
   )
-
-/** A host whose online flag a test can flip. */
-export const flippableHost = Effect.map(SubscriptionRef.make({ online: true, visible: true }), (ref) => ({
-  signals: HostSignals.of({ changes: SubscriptionRef.changes(ref).pipe(Stream.changes) }),
-  setOnline: (online: boolean) => SubscriptionRef.set(ref, { online, visible: true }),
-}))
 
 /** An empty store; every test that provides it gets its own. */
 export const memory = MemoryLocalStore.layer({ graph })

@@ -5,16 +5,15 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Engine } from "../../Engine.ts"
 import type { GraphData } from "../../graph/Graph.ts"
 import { defaultEngineConfig, type EngineConfigShape } from "../../ports/EngineConfig.ts"
-import { type HostSignal, HostSignals } from "../../ports/HostSignals.ts"
+import type { HostSignal } from "../../ports/HostSignals.ts"
 import type { PauseReason } from "../../protocol/InstanceStatus.ts"
 import type { ShapeRequest } from "../model/answers.ts"
 import { ModelServer } from "../model/ModelServer.ts"
 import type { Texts } from "../model/filters.ts"
+import { type ScriptedHost, scriptedHost } from "../scriptedHost.ts"
 import type { SimTime } from "../simTime.ts"
 import { EngineWatch } from "./EngineWatch.ts"
 import type { Plan, SimEvent } from "./events.ts"
@@ -47,11 +46,11 @@ export class Simulation {
   readonly pauses = new Map<PauseReason, number>()
   restarts = 0
   readonly #options: SimulationOptions
-  readonly #host: SubscriptionRef.SubscriptionRef<HostSignal>
+  readonly #host: ScriptedHost
   #params: Texts
   #running: RunningEngine | null = null
 
-  constructor(options: SimulationOptions, host: SubscriptionRef.SubscriptionRef<HostSignal>) {
+  constructor(options: SimulationOptions, host: ScriptedHost) {
     const { graph, log, params, plan, report, store, time } = options
     this.#options = options
     this.#host = host
@@ -88,10 +87,7 @@ export class Simulation {
 
   /** A simulation over a host that is online and visible. */
   static readonly make = (options: SimulationOptions): Effect.Effect<Simulation> =>
-    Effect.map(
-      SubscriptionRef.make<HostSignal>({ online: true, visible: true }),
-      (host) => new Simulation(options, host),
-    )
+    Effect.map(scriptedHost, (host) => new Simulation(options, host))
 
   get engine(): Engine["Service"] | null {
     return this.#running?.engine ?? null
@@ -249,9 +245,9 @@ export class Simulation {
     })
 
   #signal({ online, visible }: HostSignal): Effect.Effect<void> {
-    return Effect.flatMap(SubscriptionRef.get(this.#host), (before) => {
+    return Effect.flatMap(this.#host.current, (before) => {
       if (online && !before.online) this.engines.gap()
-      return SubscriptionRef.set(this.#host, { online, visible })
+      return this.#host.set({ online, visible })
     })
   }
 
@@ -277,7 +273,7 @@ export class Simulation {
   #startIn(scope: Scope.Closeable): Effect.Effect<RunningEngine, unknown> {
     const { graph, plan } = this.#options
     const request = (asked: ShapeRequest) => this.engines.counted(this.server.request(asked))
-    const signals = HostSignals.of({ changes: SubscriptionRef.changes(this.#host).pipe(Stream.changes) })
+    const { signals } = this.#host
     return Effect.suspend(() =>
       startEngine(
         {

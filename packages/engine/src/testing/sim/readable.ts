@@ -37,17 +37,17 @@ export const readableProblem = (input: ReadableInput): Effect.Effect<ReadableFou
     for (const row of rows) {
       const key = encodeKey(table.primaryKey.map((column) => row[column] ?? ""))
       const name = decodeKey(key).join("/")
-      const seq = versionOf(input.database.history(table.from, key), row)
-      shown.set(key, seq ?? 0)
+      const seqs = versionsOf(input.database.history(table.from, key), row)
+      const seq = seqs.at(-1) ?? null
+      const least = leastVersion(holders, key, readable.get(key) ?? 0)
+      // Of versions that look the same, the oldest that may be shown: which one it is cannot be told.
+      shown.set(key, seqs.find((one) => one >= least) ?? seq ?? 0)
       if (!held.delete(key))
         problems.push({ invariant: "provenance-exact", message: `nobody holds row ${name}` })
       else if (seq === null)
         problems.push({ invariant: "row-was-real", message: `row ${name} never was ${JSON.stringify(row)}` })
-      else {
-        const least = leastVersion(holders, key, readable.get(key) ?? 0)
-        if (seq < least)
-          problems.push({ invariant: "no-going-back", message: `row ${name} is at ${seq}, before ${least}` })
-      }
+      else if (seq < least)
+        problems.push({ invariant: "no-going-back", message: `row ${name} is at ${seq}, before ${least}` })
     }
     for (const key of held)
       problems.push({
@@ -57,15 +57,11 @@ export const readableProblem = (input: ReadableInput): Effect.Effect<ReadableFou
     return { problems, readable: shown }
   })
 
-/** The newest version that looks like this row; null when there never was one. */
-const versionOf = (history: ReadonlyArray<Version>, row: TextRow): number | null => {
-  for (let index = history.length - 1; index >= 0; index--) {
-    const version = history[index]
-    if (version !== undefined && Object.keys(row).every((column) => version.row[column] === row[column]))
-      return version.seq
-  }
-  return null
-}
+/** The versions that look like this row, oldest first; more than one when old values came back. */
+const versionsOf = (history: ReadonlyArray<Version>, row: TextRow): ReadonlyArray<number> =>
+  history
+    .filter((version) => Object.keys(row).every((column) => version.row[column] === row[column]))
+    .map(({ seq }) => seq)
 
 /** The oldest version that may be shown. While a holder's first snapshot is open, its rows cannot be ranked. */
 const leastVersion = (holders: ReadableInput["holders"], key: RowKey, shown: number): number => {

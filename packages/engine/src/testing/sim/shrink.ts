@@ -39,6 +39,7 @@ export const shrink = async (plan: Plan, failed: RunOutcome, options: RunOptions
       (rows) => tryPlan({ ...state.plan, rows }),
     )
     for (let index = 0; index < state.plan.events.length; index++) await shrinkWrites(state, index, tryPlan)
+    for (let index = 0; index < state.plan.events.length; index++) await joinAdvances(state, index, tryPlan)
   }
   for (const plainer of plainerSettings(state.plan)) await tryPlan({ ...state.plan, ...plainer })
   return state
@@ -78,6 +79,22 @@ const shrinkWrites = async (
     const events: ReadonlyArray<SimEvent> = state.plan.events.with(index, { ...event, writes })
     return tryPlan({ ...state.plan, events })
   })
+}
+
+/** Two stretches of time with nothing between them are one. */
+const joinAdvances = async (
+  state: { readonly plan: Plan },
+  index: number,
+  tryPlan: (plan: Plan) => Promise<boolean>,
+): Promise<void> => {
+  for (;;) {
+    const { events } = state.plan
+    const [one, next] = [events[index], events[index + 1]]
+    if (one?._tag !== "Advance" || next?._tag !== "Advance") return
+    const joined: SimEvent = { _tag: "Advance", millis: one.millis + next.millis }
+    if (!(await tryPlan({ ...state.plan, events: events.with(index, joined).toSpliced(index + 1, 1) })))
+      return
+  }
 }
 
 /** The same plan in a quieter world, one setting at a time. */

@@ -267,7 +267,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     return []`,
     replace: `    for (const entry of ready) {
       accept(world, entry, 0, now)
-      yield* Deferred.succeed(entry.arrived.ack, undefined)
+      entry.arrived.ack()
     }
     return []`,
   },
@@ -355,6 +355,14 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: "reconciler/Arrivals.ts",
     find: `  batch.upToDate || (record.held`,
     replace: `  (batch.upToDate && batch.messages.every((one) => !isLogEntry(one) || !isChange(one) || one.headers.last === true || one !== batch.messages.at(-1))) || (record.held`,
+  },
+  {
+    id: "two-runs",
+    what: "an instance that goes on from a checkpoint is subscribed to twice",
+    file: "reconciler/Runs.ts",
+    find: `return runs.subscribe(instance, resume, listener).pipe(`,
+    replace: `return runs.subscribe(instance, resume, listener).pipe(
+      Effect.andThen(resume === null ? Effect.void : runs.subscribe(instance, resume, listener)),`,
   },
   {
     id: "run-outlives-its-instance",
