@@ -38,6 +38,8 @@ export interface Running {
   readonly change: () => void
   /** Only the shape server: every answer comes so many milliseconds later from now on. */
   readonly delay: (millis: number) => Promise<void>
+  /** Only the gateway: refuses new requests, ends waiting ones, and says how many are left. */
+  readonly close: () => Promise<number>
   /** Only the shape server: resolves once so many requests wait in it. */
   readonly waiting: (requests: number) => Promise<void>
   readonly stop: () => Promise<void>
@@ -75,6 +77,11 @@ export const start = async (role: Role): Promise<Running> => {
     delay: async (millis) => {
       child.send({ delayMillis: millis })
       await once(child, "message")
+    },
+    close: async () => {
+      child.send("close")
+      const [left] = (await once(child, "message")) as [number]
+      return left
     },
     waiting: async (requests) => {
       child.send({ waiting: requests })
@@ -138,19 +145,21 @@ const listen = async (
 }
 
 const gateway = (target: string): Promise<string> => {
-  const handler = nodeHandler(
-    Gateway.make({
-      graph: benchGraph,
-      electric: { url: target },
-      identify: (request) =>
-        request.headers.get("authorization") === "Bearer x"
-          ? { params: { role: benchRole }, subject: "x" }
-          : null,
-      rules: { rows: () => true },
-      limits: { requestsPerSecond: 1e6, burst: 1e6, concurrent: 1e6 },
-      upstreamTimeoutMillis: 700_000,
-    }),
-  )
+  const made = Gateway.make({
+    graph: benchGraph,
+    electric: { url: target },
+    identify: (request) =>
+      request.headers.get("authorization") === "Bearer x"
+        ? { params: { role: benchRole }, subject: "x" }
+        : null,
+    rules: { rows: () => true },
+    limits: { requestsPerSecond: 1e6, burst: 1e6, concurrent: 1e6 },
+    upstreamTimeoutMillis: 700_000,
+  })
+  process.on("message", (message) => {
+    if (message === "close") void made.close().then(() => process.send?.(made.open()))
+  })
+  const handler = nodeHandler(made)
   return listen((request, response) => void handler(request, response))
 }
 

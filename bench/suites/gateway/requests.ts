@@ -131,28 +131,45 @@ export const liveAnswers = async (electric: Running, gateway: Running): Promise<
   return times.map(median)
 }
 
+/** Opens many waiting requests; resolves once all of them wait, with what becomes of each. */
+const openWaits = async (
+  agent: Agent,
+  electric: Running,
+  gateway: Running,
+): Promise<ReadonlyArray<Promise<number>>> => {
+  const position = await caughtUp(agent, (at) => asks.through(gateway.url, at))
+  const answered = Array.from({ length: waits }, async () => {
+    const asked = ask(agent, asks.through(gateway.url, `${position}&live=true`))
+    const [message] = (await once(asked, "response")) as [IncomingMessage]
+    message.resume()
+    return message.statusCode ?? 0
+  })
+  await electric.waiting(waits)
+  return answered
+}
+
+const expectAll = async (answered: ReadonlyArray<Promise<number>>, status: number): Promise<void> => {
+  const others = (await Promise.all(answered)).filter((one) => one !== status)
+  if (others.length > 0) {
+    throw new Error(`${others.length} of ${waits} waiting requests were not answered with ${status}`)
+  }
+}
+
 /**
  * Bytes that one waiting request holds in the gateway's process. Then the shape server has a change, and every one of them must
- * be answered.
+ * be answered; then as many wait again, and the gateway closes: every one must be told, and none may be left.
  */
 export const bytesPerWait = async (electric: Running, gateway: Running): Promise<number> => {
   const agent = new Agent({ keepAlive: false, maxSockets: Infinity })
-  const position = await caughtUp(agent, (at) => asks.through(gateway.url, at))
   const before = await gateway.memory()
-  const open = Array.from({ length: waits }, () =>
-    ask(agent, asks.through(gateway.url, `${position}&live=true`)),
-  )
-  const answered = open.map(async (one) => {
-    const [message] = (await once(one, "response")) as [IncomingMessage]
-    message.resume()
-    return message.statusCode
-  })
-  await electric.waiting(waits)
+  const answered = await openWaits(agent, electric, gateway)
   const after = await gateway.memory()
   electric.change()
-  const statuses = await Promise.all(answered)
+  await expectAll(answered, 200)
+  const drained = await openWaits(agent, electric, gateway)
+  const left = await gateway.close()
+  await expectAll(drained, 503)
   agent.destroy()
-  const lost = statuses.filter((status) => status !== 200).length
-  if (lost > 0) throw new Error(`${lost} of ${waits} waiting requests were not answered with 200`)
+  if (left > 0) throw new Error(`${left} requests were open after the gateway had closed`)
   return (after - before) / waits
 }

@@ -1,4 +1,5 @@
 /** The gateway before a real HTTP server: who is let through, what goes up, what comes down, and how it ends. */
+import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
 import { compileInstance } from "@espalier/engine/protocol"
 import { afterEach, describe, expect, it } from "vitest"
@@ -265,6 +266,10 @@ describe("when Electric", () => {
     await electric[Symbol.asyncDispose]()
     await expectError(await gatewayTo(electric.url)(ask(members)), 502, "upstream_unreachable")
     expect(faults).toMatchObject([{ where: "upstream" }])
+    // What the operator logs, with every cause below it, must not hold the secret, as it is or as an address spells it.
+    const logged = inspect(faults, { depth: 20 })
+    for (const spelling of [secret, encodeURIComponent(secret), "s3cr3t"])
+      expect(logged).not.toContain(spelling)
   })
 
   it("gives no answer in time, the client hears so and Electric is let go", async () => {
