@@ -187,11 +187,8 @@ const send = (url: string, request: FuzzRequest, isRetry = false): Promise<FuzzA
     const framing = body === null ? {} : { "content-length": String(Buffer.byteLength(body)) }
     const headers = { ...request.headers, ...framing }
     const { hostname, port } = new URL(url)
-    const agent = isRetry ? new Agent({ keepAlive: true }) : globalAgent
-    const outgoing = httpRequest(
-      { hostname, port, method, path, headers, agent },
-      (incoming) => void receive(incoming).then(resolve),
-    )
+    const options = { hostname, port, method, path, headers, ...(isRetry ? { agent: false as const } : {}) }
+    const outgoing = httpRequest(options, (incoming) => void receive(incoming).then(resolve))
     const timer = setTimeout(() => {
       resolve("hang")
       outgoing.destroy()
