@@ -211,7 +211,8 @@ export const makeFakeClient = (
       }
     },
     call: async (name, ...args) => {
-      commands.push([name, ...args])
+      // As the port to the worker does it: what cannot be cloned fails here, too.
+      commands.push([name, ...structuredClone(args)])
       return received(answers[name](...args))
     },
     setParams: async (chosen) => {
