@@ -346,6 +346,10 @@ describe("SyncPanel", () => {
     }
     expect(await view("graph")).toContain("companies")
     expect(all(id("panel-graph-node")).length).toBe(Object.keys(graph.nodes).length)
+    await type("queue is full")
+    expect(all(id("panel-graph-node")).length).toBe(Object.keys(graph.nodes).length)
+    expect(all(id("panel-graph-instance")).map((one) => one.title)).toEqual(["company-2"])
+    await type("")
     expect(await view("network")).toContain("No request was sent yet")
     expect(await view("storage")).toContain("has not said where it stores")
     await view("rows")

@@ -151,6 +151,7 @@ describe("startHost", () => {
     await wires.settle()
     assert.isFalse(await link.call("refetch", ["unknown"]))
     assert.deepEqual(await link.call("holders", ["folders", ["1"]]), ["folders-holder"])
+    assert.deepEqual(await link.call("requests", []), [])
     const error = await link.call("holders", ["broken", ["1"]]).catch((refusal: unknown) => refusal)
     assert.instanceOf(error, CallFailed)
     assert.equal(error.code, "StoreError")

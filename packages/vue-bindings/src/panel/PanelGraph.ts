@@ -112,7 +112,9 @@ const card = (panel: Panel, group: NodeGroup, box: Box, chips: ReadonlyArray<Chi
         { class: "esp-node-sub" },
         group.total === 0
           ? "nobody asks for it"
-          : `${plural(group.total, "instance")}, ${plural(group.rows, "row")}`,
+          : group.instances.length === 0
+            ? "none matches the filter"
+            : `${plural(group.total, "instance")}, ${plural(group.rows, "row")}`,
       ),
       ...(chips.length === 0
         ? []
@@ -150,7 +152,7 @@ export const PanelGraph = defineComponent({
     const { panel } = props
     const { element, width } = useWidth()
     const cards = computed(() =>
-      panel.groups.value.map((group) => ({
+      panel.allGroups.value.map((group) => ({
         group,
         chips:
           group.instances.length > instancesShownApart

@@ -2,7 +2,7 @@
  * Why is this row here? The rows of each local table, and for one of them the instances that hold it. Also looks for rows nobody
  * holds. Reads the local database and the engine's provenance; never the server.
  */
-import { computed, defineComponent, h, ref, watch, type PropType, type VNode } from "vue"
+import { computed, defineComponent, h, ref, shallowRef, watch, type PropType, type VNode } from "vue"
 import { liveRead } from "../internal/liveRead.ts"
 import { button, choice, dataTable, empty, keyLink, section } from "./dom.ts"
 import { formatCount, plural, shortKey, stateTone } from "./format.ts"
@@ -93,7 +93,8 @@ export const PanelRows = defineComponent({
     const { panel } = props
     const tables = Object.values(panel.espalier.graph.tables)
     const table = ref(tables[0]?.name ?? "")
-    const key = ref<ReadonlyArray<string> | null>(null)
+    // Shallow: a reactive array is a proxy, which cannot be sent to the worker.
+    const key = shallowRef<ReadonlyArray<string> | null>(null)
     watch([table, panel.espalier.client], () => (key.value = null))
     const { counts, rows } = useRowsRead(panel, table)
     const holders = useHolders(panel, table, key)

@@ -24,6 +24,8 @@ type Item =
   | { readonly id: string; readonly kind: "node"; readonly node: string }
   | { readonly id: string; readonly kind: "instance"; readonly node: string; readonly key: string }
 
+/** Lists no longer than this are drawn whole: the browser's own search finds every row of them. */
+const drawnWhole = 150
 /** Rows drawn beyond either edge of what is in sight. */
 const overscan = 10
 /** Height of what is in sight where nothing can be measured. */
@@ -206,6 +208,7 @@ export const PanelTree = defineComponent({
     /** Indexes of the rows to draw: those in sight, and the tab stop, wherever it is. */
     const drawn = computed<ReadonlyArray<number>>(() => {
       const all = items.value
+      if (all.length <= drawnWhole) return all.map((_, index) => index)
       const from = Math.min(tree.sight.first.value, Math.max(0, all.length - 1))
       const to = Math.min(tree.sight.last.value, all.length)
       const indexes = Array.from({ length: Math.max(0, to - from) }, (_, offset) => from + offset)

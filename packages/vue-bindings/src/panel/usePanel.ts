@@ -140,10 +140,10 @@ export const usePanel = (options: PanelOptions) => {
     (stateFilter.value === null || instance.state === stateFilter.value) &&
     (filter.value.trim() === "" || matchesFilter(instance, filter.value))
   const filtering = computed(() => filter.value.trim() !== "" || stateFilter.value !== null)
-  const groups = computed(() => {
-    const all = groupInstances(espalier.graph, instances.shownStatus.value, keep)
-    return filtering.value ? all.filter((group) => group.instances.length > 0) : all
-  })
+  const allGroups = computed(() => groupInstances(espalier.graph, instances.shownStatus.value, keep))
+  const groups = computed(() =>
+    filtering.value ? allGroups.value.filter((group) => group.instances.length > 0) : allGroups.value,
+  )
   const shown = computed(() => groups.value.reduce((sum, group) => sum + group.instances.length, 0))
   const selected = computed(() =>
     selectedKey.value === null ? null : (instances.shownStatus.value?.instances[selectedKey.value] ?? null),
@@ -195,6 +195,8 @@ export const usePanel = (options: PanelOptions) => {
     stateFilter,
     filtering,
     groups,
+    /** Also those of which no instance passes the filter. */
+    allGroups,
     shown,
     instances: instances.shown,
     counts,

@@ -43,6 +43,8 @@ export interface FakeEngineClient extends EngineClient {
   /** Answers every query from now on (and the open ones) by itself; null: queries stay open. */
   readonly answerWith: (answer: Answer | null) => void
   readonly setStatus: (status: EngineStatus) => void
+  /** A status that came from another thread and is a copy already. */
+  readonly receive: (status: EngineStatus) => void
   readonly setPhase: (phase: HostPhase) => void
   readonly setLeader: (isLeader: boolean) => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
@@ -209,7 +211,8 @@ export const makeFakeClient = (
       }
     },
     call: async (name, ...args) => {
-      commands.push([name, ...args])
+      // As the port to the worker does it: what cannot be cloned fails here, too.
+      commands.push([name, ...structuredClone(args)])
       return received(answers[name](...args))
     },
     setParams: async (chosen) => {
@@ -218,6 +221,10 @@ export const makeFakeClient = (
     },
     close: async () => {},
     answerWith: queries.answerWith,
+    receive: (next) => {
+      status = next
+      onStatus.tell(next)
+    },
     setStatus: (next) => {
       status = received(next)
       onStatus.tell(status)

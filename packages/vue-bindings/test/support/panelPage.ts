@@ -3,6 +3,7 @@
  * Bundled by `panelSite.ts`; runs in Chromium only.
  */
 import { createApp, h } from "vue"
+import type { EngineStatus } from "@espalier/engine/protocol"
 import { graph } from "../../examples/graph.ts"
 import {
   createEspalier,
@@ -13,7 +14,7 @@ import {
 } from "../../src/index.ts"
 import { paceMillis } from "../../src/panel/usePanel.ts"
 import { makeFakeClient } from "./FakeEngineClient.ts"
-import { busyStatus, playScene } from "./scene.ts"
+import { playScene } from "./scene.ts"
 import type {} from "./sceneControls.ts"
 
 let inForce: ReadonlyArray<FaultInForce> = []
@@ -35,15 +36,18 @@ window.scene = {
   play: () => playScene(client, Date.now()),
   settled: () =>
     new Promise((resolve) => setTimeout(() => requestAnimationFrame(() => resolve()), 2 * paceMillis)),
-  run: ({ count, ticks, everyMillis }) =>
+  run: (order) =>
     new Promise((resolve) => {
-      let tick = 0
-      const timer = setInterval(() => {
-        client.setStatus(busyStatus(count, tick))
-        tick += 1
-        if (tick < ticks) return
-        clearInterval(timer)
-        resolve()
-      }, everyMillis)
+      const worker = new Worker("/load.js", { type: "module" })
+      worker.addEventListener(
+        "message",
+        ({ data }: MessageEvent<{ status: EngineStatus; isLast: boolean }>) => {
+          client.receive(data.status)
+          if (!data.isLast) return
+          worker.terminate()
+          resolve()
+        },
+      )
+      worker.postMessage(order)
     }),
 }

@@ -6,9 +6,9 @@ import { build } from "esbuild"
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
-const bundle = async (): Promise<string> => {
+const bundle = async (entry: string): Promise<string> => {
   const result = await build({
-    entryPoints: [here("./panelPage.ts")],
+    entryPoints: [here(entry)],
     bundle: true,
     format: "esm",
     platform: "browser",
@@ -38,7 +38,8 @@ export interface PanelSite {
 export const startPanelSite = async (): Promise<PanelSite> => {
   const files: Readonly<Record<string, readonly [type: string, text: string]>> = {
     "/": ["text/html", html],
-    "/page.js": ["text/javascript", await bundle()],
+    "/page.js": ["text/javascript", await bundle("./panelPage.ts")],
+    "/load.js": ["text/javascript", await bundle("./loadWorker.ts")],
     "/panel.css": ["text/css", readFileSync(here("../../src/panel/panel.css"), "utf8")],
     "/views.css": ["text/css", readFileSync(here("../../src/panel/views.css"), "utf8")],
   }
