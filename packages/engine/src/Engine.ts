@@ -28,7 +28,11 @@ import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reco
 export type { CommitNotice, Lease } from "./protocol/Lease.ts"
 export type { ReconcilerOptions as EngineOptions } from "./reconciler/Reconciler.ts"
 
-const ask = Effect.fnUntraced(function* (reconciler: Reconciler, tag: "Retry" | "Refetch" | "Evict", key: string) {
+const ask = Effect.fnUntraced(function* (
+  reconciler: Reconciler,
+  tag: "Retry" | "Refetch" | "Evict",
+  key: string,
+) {
   const known = yield* Deferred.make<boolean>()
   yield* Queue.offer(reconciler.inputs, { _tag: tag, key, known })
   return yield* Deferred.await(known)

@@ -59,6 +59,11 @@ export interface HostSettings {
   /** Values of the graph's parameters as text. */
   readonly params: Readonly<Record<string, string>>
   readonly source: SourceSettings
+  /**
+   * When a commit counts: `relaxed` (default): at once, and storing it may be about a second behind (docs/decisions/007-durability.md);
+   * `strict`: when it is stored.
+   */
+  readonly durability?: "relaxed" | "strict"
   /** Overrides of named engine limits (`EngineConfig`). */
   readonly config?: Readonly<Record<string, number>>
 }
@@ -97,6 +102,8 @@ export interface EngineCalls {
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
   readonly wipe: () => boolean
+  /** Answers when everything committed so far is stored. Fails when storage refuses. */
+  readonly flush: () => boolean
   /**
    * Gives up the rows of an instance that is kept but not desired, and of what hangs on it; they come back when they are demanded
    * again. False when there is none, or when it is desired.

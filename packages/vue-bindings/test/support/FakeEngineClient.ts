@@ -125,6 +125,7 @@ export const makeFakeClient = (
         journal: journal.filter((entry) => entry.key === key),
       },
     evict: () => true,
+    flush: () => true,
     holders: () => [],
     journal: () => journal,
     wipe: () => true,

@@ -49,7 +49,7 @@ export class TabServer extends Context.Service<
     /** As {@link setPhase}, of the storage. */
     readonly setStorage: (storage: StorageStatus) => Effect.Effect<void>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
-    readonly serve: (engine: Engine["Service"]) => Effect.Effect<void>
+    readonly serve: (engine: Engine["Service"], flush: CallTarget["flush"]) => Effect.Effect<void>
     /** Whether any tab can be seen: current value first, then every change. */
     readonly visible: Stream.Stream<boolean>
   }
@@ -166,8 +166,12 @@ const broadcastStatus = (desk: Desk, status: EngineStatus): Effect.Effect<void> 
 const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> =>
   Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
 
-const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
-  desk.target = { engine, credentials: yield* Credentials, pauses: new Set() }
+const serve = Effect.fnUntraced(function* (
+  desk: Desk,
+  engine: Engine["Service"],
+  flush: CallTarget["flush"],
+) {
+  desk.target = { engine, credentials: yield* Credentials, pauses: new Set(), flush }
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
   })
@@ -239,7 +243,7 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
     setStorage: (storage) => setStorage(desk, storage),
-    serve: (engine) => serve(desk, engine),
+    serve: (engine, flush) => serve(desk, engine, flush),
     visible: Stream.changes(desk.visible.values),
   })
 })

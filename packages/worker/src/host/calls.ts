@@ -16,6 +16,8 @@ export interface CallTarget {
   readonly credentials: CredentialsShape
   /** The engine counts pauses; a tab's command may be repeated, so a reason is passed on once. */
   readonly pauses: Set<PauseReason>
+  /** Stores everything committed so far. */
+  readonly flush: Effect.Effect<void, unknown>
 }
 
 type Runners = {
@@ -46,6 +48,7 @@ const runners: Runners = {
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
   evict: ({ engine }, key) => engine.evict(key),
+  flush: ({ flush }) => Effect.as(flush, true),
   wipe: ({ engine }) => Effect.as(engine.wipe, true),
   setCredentials: ({ credentials }, given) => credentials.set(given),
 }

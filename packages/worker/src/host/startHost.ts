@@ -27,15 +27,25 @@ const dataLockWaitMillis = 10_000
 /** The start cannot go on; the message is what the tabs show. */
 export class StartFailed extends Data.TaggedError("StartFailed")<{ readonly message: string }> {}
 
-/** An open database, and a flush that ends when everything written before it is stored. */
+/** An open database, and its storage. */
 export interface OpenDatabase {
   readonly pglite: PGlite
+  /** Ends when everything written before it is stored. */
   readonly syncToFs: () => Promise<void>
+  /** Absent: every commit is flushed by `syncToFs`. */
+  readonly flushSoon?: (bytes: number) => Promise<void>
+}
+
+/** How a database is opened. */
+export interface OpenOptions {
+  readonly durability: "relaxed" | "strict"
+  /** Told how each flush ended: null, or its error. */
+  readonly flushed: (error: unknown) => void
 }
 
 /** What the start is made of; tests replace parts of it. */
 export interface HostParts {
-  readonly openDatabase: (dataDir: string) => Promise<OpenDatabase>
+  readonly openDatabase: (dataDir: string, options: OpenOptions) => Promise<OpenDatabase>
   readonly store: (graph: ValidGraph, database: OpenDatabase) => Layer.Layer<LocalStore, StoreError>
   readonly engine: (
     settings: HostSettings,
@@ -84,9 +94,13 @@ const claimData = Effect.fnUntraced(function* ({ backend, dataDir }: BackendChoi
   )
 })
 
-const openDatabase = (parts: HostParts, dataDir: string): Effect.Effect<OpenDatabase, StartFailed> =>
+const openDatabase = (
+  parts: HostParts,
+  dataDir: string,
+  options: OpenOptions,
+): Effect.Effect<OpenDatabase, StartFailed> =>
   Effect.tryPromise({
-    try: () => parts.openDatabase(dataDir),
+    try: () => parts.openDatabase(dataDir, options),
     catch: (error) =>
       failed(
         `The database ${dataDir} did not open: ${textOf(error)}. ` +
@@ -99,7 +113,7 @@ const noteRefusals = (engine: Engine["Service"], storage: StorageWatch) =>
   engine.statusChanges.pipe(
     Stream.map(({ pauseReasons }) => pauseReasons.includes("storage")),
     Stream.changes,
-    Stream.runForEach(storage.writeRefused),
+    Stream.runForEach((refused) => storage.writeRefused("commit", refused)),
     Effect.forkScoped,
   )
 
@@ -112,14 +126,24 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* step("database")
   const choice = yield* chooseStorage(settings.dataDir)
   yield* claimData(choice)
-  const storage = yield* watchStorage(choice, choice.backend === "memory" ? "relaxed" : "strict")
-  const database = yield* openDatabase(parts, choice.dataDir)
+  // Only IndexedDB is stored behind commits; a file system's handles are flushed with each of them.
+  const durability = choice.backend === "opfs" ? "strict" : (settings.durability ?? "relaxed")
+  const storage = yield* watchStorage(choice, durability)
+  const database = yield* openDatabase(parts, choice.dataDir, { durability, flushed: storage.flushed })
   yield* step("schema")
   const store = yield* Layer.build(parts.store(graph, database))
   yield* step("engine")
   const engine = yield* Layer.build(parts.engine(settings, graph)).pipe(Effect.provideContext(store))
   yield* Effect.provideContext(
-    Effect.flatMap(Engine, (service) => Effect.andThen(tabs.serve(service), noteRefusals(service, storage))),
+    Effect.flatMap(Engine, (service) =>
+      Effect.andThen(
+        tabs.serve(
+          service,
+          Effect.tryPromise(() => database.syncToFs()),
+        ),
+        noteRefusals(service, storage),
+      ),
+    ),
     engine,
   )
   yield* tabs.setPhase({ phase: "ready" })

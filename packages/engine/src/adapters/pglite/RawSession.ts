@@ -139,6 +139,11 @@ export class RawSession {
     await this.#finish()
   }
 
+  /** Bytes sent since {@link takeSent} was last called. */
+  get sent(): number {
+    return this.#sent
+  }
+
   /** Bytes sent since this was last asked. */
   takeSent(): number {
     const sent = this.#sent
