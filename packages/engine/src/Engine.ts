@@ -21,6 +21,7 @@ import type {
   RowExplanation,
 } from "./protocol/InstanceStatus.ts"
 import type { CommitNotice, Lease } from "./protocol/Lease.ts"
+import type { RequestEntry } from "./protocol/RequestEntry.ts"
 import { explain, explainRow } from "./reconciler/explain.ts"
 import type { Input } from "./reconciler/Input.ts"
 import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reconciler.ts"
@@ -105,6 +106,8 @@ export class Engine extends Context.Service<
     ) => Effect.Effect<RowExplanation, StoreError>
     /** Newest last. */
     readonly journal: Effect.Effect<ReadonlyArray<JournalEntry>>
+    /** The last HTTP requests, oldest first, without secrets; none where the source makes none. */
+    readonly requests: Effect.Effect<ReadonlyArray<RequestEntry>>
     /** Stops everything, then removes every row and instance from the store. The engine stays stopped. */
     readonly wipe: Effect.Effect<void, StoreError>
   }
@@ -138,6 +141,7 @@ export class Engine extends Context.Service<
           explainRow(reconciler.world, table, primaryKey, keys),
         ),
       journal: Effect.sync(() => reconciler.world.journal.entries()),
+      requests: Effect.sync(reconciler.requests),
       wipe: wipe(reconciler),
     })
   }

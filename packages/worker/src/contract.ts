@@ -3,7 +3,13 @@
  * structured-clonable plain data. Types only, so that the page half carries no Effect (design §8).
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, JournalEntry, PauseReason } from "@espalier/engine/protocol"
+import type {
+  EngineStatus,
+  Explanation,
+  JournalEntry,
+  PauseReason,
+  RequestEntry,
+} from "@espalier/engine/protocol"
 
 /** Where shapes come from. `gateway`: node + bindings; `electric`: full definitions, for servers without a gateway. */
 export interface SourceSettings {
@@ -101,6 +107,8 @@ export interface EngineCalls {
   readonly explain: (key: string) => Explanation
   readonly holders: (table: string, primaryKey: ReadonlyArray<string>) => ReadonlyArray<string>
   readonly journal: () => ReadonlyArray<JournalEntry>
+  /** The engine's last HTTP requests, oldest first; without headers and secrets. */
+  readonly requests: () => ReadonlyArray<RequestEntry>
   readonly wipe: () => boolean
   /** Answers when everything committed so far is stored. Fails when storage refuses. */
   readonly flush: () => boolean
@@ -111,11 +119,26 @@ export interface EngineCalls {
   readonly evict: (key: string) => boolean
   /** For requests from now on; what was halted for the old ones goes on. Repeated to the next leader. */
   readonly setCredentials: (credentials: RequestCredentials) => boolean
+  /**
+   * New values of client parameters, as Postgres text; those not named keep theirs. All tabs share one engine, so they hold for
+   * all of them, and for the next leader. Refused by name (`CompileError`) when a name is unknown, belongs to the identity, or a
+   * value has another type.
+   */
+  readonly setParams: (params: Readonly<Record<string, string>>) => boolean
+}
+
+/** Answer of {@link EngineClient.inspect}. */
+export interface InspectResult {
+  readonly columns: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<ReadonlyArray<unknown>>
+  /** There are more rows than were handed over. */
+  readonly truncated: boolean
 }
 
 /** The page half of the engine, as composables and apps use it. */
 export interface EngineClient {
   readonly graph: GraphData
+  /** Values of the graph's parameters now; those of the client follow {@link setParams} in any tab. */
   readonly params: Readonly<Record<string, string>>
   /** Last known; null before the first status arrives. */
   readonly status: EngineStatus | null
@@ -127,6 +150,8 @@ export interface EngineClient {
   readonly onStatus: (listener: (status: EngineStatus) => void) => () => void
   readonly onPhase: (listener: (phase: HostPhase) => void) => () => void
   readonly onStorage: (listener: (storage: StorageStatus) => void) => () => void
+  /** Called when {@link params} changed, whichever tab changed them. */
+  readonly onParams: (listener: (params: Readonly<Record<string, string>>) => void) => () => void
   /** Also called (with every table of the graph) after a change of leader, because notices may have been missed. */
   readonly onCommit: (listener: (notice: CommitNotice) => void) => () => void
   /** A read. Waits until the database is open; retried by itself when the leader changes. */
@@ -134,12 +159,22 @@ export interface EngineClient {
     sql: string,
     params?: ReadonlyArray<unknown>,
   ) => Promise<ReadonlyArray<Row>>
+  /**
+   * The first rows of one statement that a person wrote, in a read-only transaction that is rolled back: it can change
+   * nothing. For consoles; an app reads with `query`, which has parameters.
+   */
+  readonly inspect: (sql: string) => Promise<InspectResult>
   readonly acquire: (lease: LeaseRequest) => { readonly release: () => void }
   /** Rejects with a named error when no leader answers in time. */
   readonly call: <Name extends keyof EngineCalls>(
     name: Name,
     ...args: Parameters<EngineCalls[Name]>
   ) => Promise<ReturnType<EngineCalls[Name]>>
+  /**
+   * Moves the engine to other values of client parameters, as the call of that name. Resolves when that is decided, not when the
+   * new rows are there.
+   */
+  readonly setParams: (params: Readonly<Record<string, string>>) => Promise<boolean>
   /** Ends this tab's leases, channels and worker. The data stays. */
   readonly close: () => Promise<void>
 }

@@ -59,8 +59,10 @@ export const createEngineClient = (settings: EngineClientSettings): BrowserEngin
   // wrapping it in a proxy.
   return Object.freeze<BrowserEngineClient>({
     graph: client.graph,
-    params: client.params,
     pg: client.pg,
+    get params() {
+      return client.params
+    },
     get status() {
       return client.status
     },
@@ -76,10 +78,13 @@ export const createEngineClient = (settings: EngineClientSettings): BrowserEngin
     onStatus: (listener) => client.onStatus(listener),
     onPhase: (listener) => client.onPhase(listener),
     onStorage: (listener) => client.onStorage(listener),
+    onParams: (listener) => client.onParams(listener),
     onCommit: (listener) => client.onCommit(listener),
     query: (sql, values) => client.query(sql, values),
+    inspect: (sql) => client.inspect(sql),
     acquire: (lease) => client.acquire(lease),
     call: (name, ...args) => client.call(name, ...args),
+    setParams: (params) => client.setParams(params),
     close: () => client.close(),
   })
 }

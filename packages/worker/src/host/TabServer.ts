@@ -31,6 +31,7 @@ import {
 } from "../protocol.ts"
 import { runCall, type CallTarget } from "./calls.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
+import { makeParamsDesk, type ParamsDesk } from "./ParamsDesk.ts"
 import { anyVisible, endTab, heldLeases, noTabs, receive, type TabAction, type Tabs } from "./TabRegistry.ts"
 
 /**
@@ -48,6 +49,8 @@ export class TabServer extends Context.Service<
     readonly setPhase: (phase: HostPhase) => Effect.Effect<void>
     /** As {@link setPhase}, of the storage. */
     readonly setStorage: (storage: StorageStatus) => Effect.Effect<void>
+    /** Values of the graph's parameters for an engine that starts now: the settings', or what tabs brought from the leader before. */
+    readonly params: Effect.Effect<Readonly<Record<string, string>>>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
     readonly serve: (engine: Engine["Service"], flush: CallTarget["flush"]) => Effect.Effect<void>
     /** Whether any tab can be seen: current value first, then every change. */
@@ -77,6 +80,7 @@ interface Desk {
   readonly visible: Current<boolean>
   readonly announcements: Channel<never, Announcement>
   readonly answers: Map<string, Channel<never, Answer>>
+  readonly params: ParamsDesk
   tabs: Tabs
   phase: HostPhase
   status: EngineStatus | null
@@ -93,6 +97,7 @@ const leaderState = (desk: Desk): LeaderState => ({
   phase: desk.phase,
   status: desk.status,
   storage: desk.storage,
+  chosen: desk.params.chosen(),
 })
 
 const answer = (desk: Desk, tabId: string, message: Answer): void => desk.answers.get(tabId)?.post(message)
@@ -136,6 +141,8 @@ const act = (desk: Desk, action: TabAction): Effect.Effect<unknown> => {
       return watch(desk, action.tabId)
     case "welcome":
       return Effect.sync(() => answer(desk, action.tabId, leaderState(desk)))
+    case "restore":
+      return desk.params.restore(desk.target?.engine ?? null, action.chosen)
     case "forget":
       desk.answers.get(action.tabId)?.close()
       desk.answers.delete(action.tabId)
@@ -171,7 +178,9 @@ const serve = Effect.fnUntraced(function* (
   engine: Engine["Service"],
   flush: CallTarget["flush"],
 ) {
-  desk.target = { engine, credentials: yield* Credentials, pauses: new Set(), flush }
+  const credentials = yield* Credentials
+  desk.target = { engine, credentials, params: desk.params, pauses: new Set(), flush }
+  yield* desk.params.serve(engine)
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
   })
@@ -205,6 +214,7 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const requests = environment.open<TabMessage, never>(leaderChannel(name), (message) => {
     Queue.offerUnsafe(inbox, message)
   })
+  const announcements = environment.open<never, Announcement>(announcementChannel(name), () => undefined)
   const desk: Desk = {
     meta,
     epoch,
@@ -214,8 +224,9 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     watches: yield* FiberMap.make<string>(),
     leases: yield* FiberMap.make<string>(),
     visible: new Current(true),
-    announcements: environment.open<never, Announcement>(announcementChannel(name), () => undefined),
+    announcements,
     answers: new Map(),
+    params: makeParamsDesk(meta.settings, (chosen) => announcements.post({ type: "params", epoch, chosen })),
     tabs: noTabs,
     phase: { phase: "starting", step: "worker" },
     status: null,
@@ -243,6 +254,7 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
     setStorage: (storage) => setStorage(desk, storage),
+    params: Effect.sync(() => ({ ...meta.settings.params, ...desk.params.take() })),
     serve: (engine, flush) => serve(desk, engine, flush),
     visible: Stream.changes(desk.visible.values),
   })

@@ -133,7 +133,11 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* step("schema")
   const store = yield* Layer.build(parts.store(graph, database))
   yield* step("engine")
-  const engine = yield* Layer.build(parts.engine(settings, graph)).pipe(Effect.provideContext(store))
+  // Every tab has said hello by now, so the engine starts with what was chosen under the leader before.
+  const params = yield* tabs.params
+  const engine = yield* Layer.build(parts.engine({ ...settings, params }, graph)).pipe(
+    Effect.provideContext(store),
+  )
   yield* Effect.provideContext(
     Effect.flatMap(Engine, (service) =>
       Effect.andThen(
