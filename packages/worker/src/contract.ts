@@ -34,6 +34,16 @@ export interface StorageEviction {
   readonly reason: string
 }
 
+/** A database that could not be used and was moved aside; what is open now was built in its place. */
+export interface Quarantine {
+  /** Epoch milliseconds. */
+  readonly at: number
+  /** What was wrong with it. */
+  readonly cause: string
+  /** Name of the IndexedDB database that holds what was there; null when it was not kept. */
+  readonly keptAs: string | null
+}
+
 /** The storage of the database that this tab shares, as its leader sees it. */
 export interface StorageStatus {
   readonly backend: StorageBackend
@@ -49,6 +59,8 @@ export interface StorageStatus {
   readonly level: StorageLevel
   /** Newest last; only those of this leader. */
   readonly evictions: ReadonlyArray<StorageEviction>
+  /** Absent unless this leader found a damaged database. */
+  readonly quarantined?: Quarantine
 }
 
 /** What a tab gives the worker; the leader's copy starts the engine. */

@@ -315,22 +315,10 @@ describe("the host in Chromium", () => {
     await start(setting, { name: "s", dataDir: "memory://", config: { maxConections: 2 } })
     await untilFailed(setting)
     assert.match(JSON.stringify(await phase(setting)), /maxConections/)
-    const database = await open("c")
-    // A directory of this name left by a newer version: IndexedDB refuses to open it with an older one.
-    await database.page.evaluate(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          const request = indexedDB.open("/pglite/d", 9_999)
-          request.addEventListener("error", () => reject(request.error))
-          request.addEventListener("success", () => {
-            request.result.close()
-            resolve()
-          })
-        }),
-    )
-    await start(database, { name: "d", dataDir: "idb://d" })
-    await untilFailed(database)
-    assert.match(JSON.stringify(await phase(database)), /database idb:\/\/d did not open/)
+    const directory = await open("c")
+    await start(directory, { name: "d", dataDir: "file:///tmp/d" })
+    await untilFailed(directory)
+    assert.match(JSON.stringify(await phase(directory)), /file:\/\/\/tmp\/d names no storage/)
   })
 
   it("keeps rows in memory where storage is blocked, says so in every tab, and writes nothing that lasts", async () => {
@@ -401,6 +389,55 @@ describe("the host in Chromium", () => {
     await expect.poll(async () => (await storage())?.level, { timeout: within.sync }).toBe("ok")
     await expect.poll(() => rows(tab), { timeout: within.sync }).toEqual(await expected())
     assert.isTrue(await call(tab, "flush"))
+  })
+
+  it("moves a database aside that does not open, says why, and builds it anew", async () => {
+    /** Changes one stored file; null removes it. */
+    const damage = ({ page }: Tab, file: string, bytes: ReadonlyArray<number> | null): Promise<void> =>
+      page.evaluate(
+        async ([path, content]) => {
+          await window.testPage.client!.call("flush")
+          await window.testPage.client!.close()
+          const opened = await new Promise<IDBDatabase>((resolve, reject) => {
+            const request = indexedDB.open("/pglite/w")
+            request.addEventListener("success", () => resolve(request.result))
+            request.addEventListener("error", () => reject(request.error))
+          })
+          await new Promise<void>((resolve, reject) => {
+            const transaction = opened.transaction("FILE_DATA", "readwrite")
+            const files = transaction.objectStore("FILE_DATA")
+            const request = files.get(path)
+            request.addEventListener("success", () => {
+              if (content === null) files.delete(path)
+              else files.put({ ...request.result, contents: new Uint8Array(content) }, path)
+            })
+            transaction.addEventListener("complete", () => resolve())
+            transaction.addEventListener("abort", () => reject(transaction.error))
+          })
+          opened.close()
+        },
+        [`/pglite/w/${file}`, bytes] as const,
+      )
+    const tab = await openReady("a")
+    await untilLive(tab)
+    for (const [file, bytes] of [
+      ["global/pg_control", [1, 2, 3]],
+      ["PG_VERSION", null],
+    ] as const) {
+      await damage(tab, file, bytes)
+      await start(tab)
+      await timed(`damaged ${file} to ready`, untilReady(tab))
+      const storage = await tab.page.evaluate(() => window.testPage.client?.storage)
+      assert.equal(storage?.backend, "idb", storage?.reason)
+      assert.notEqual(storage?.quarantined?.cause ?? "", "")
+      assert.equal(storage?.quarantined?.keptAs, "espalier-damaged/w")
+      await untilLive(tab)
+      assert.deepEqual(await rows(tab), await expected())
+    }
+    const names = await tab.page.evaluate(async () =>
+      (await indexedDB.databases()).map(({ name: found }) => found ?? "").toSorted(),
+    )
+    assert.deepEqual(names, ["/pglite/w", "espalier-damaged/w"])
   })
 
   it("refuses another user under the same name, and another name on the same directory", async () => {

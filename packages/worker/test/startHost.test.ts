@@ -32,6 +32,7 @@ describe("startHost", () => {
 
   const parts = (more: Partial<HostParts> = {}): HostParts => ({
     openDatabase: () => Promise.resolve({ pglite: database, syncToFs: () => Promise.resolve() }),
+    quarantine: () => Promise.resolve("aside"),
     store: () => Layer.mock(LocalStore)({}),
     engine: () => Layer.succeed(Engine, engine.service),
     ...more,

@@ -22,6 +22,7 @@ const mountOf = (name: string): string => `/pglite/${name}`
 /** PGlite's IndexedDB file system, reading by itself and storing by {@link IndexedDbFiles}. */
 class WatchedIdbFs extends IdbFs {
   readonly flushes = new Flushes()
+  readonly #mount: string
   readonly #files: IndexedDbFiles
 
   readonly #flushed: (error: unknown) => void
@@ -29,12 +30,26 @@ class WatchedIdbFs extends IdbFs {
   constructor(name: string, flushed: (error: unknown) => void) {
     super(name)
     this.#flushed = flushed
-    this.#files = new IndexedDbFiles(mountOf(name), () => this.#root(mountOf(name)))
+    this.#mount = mountOf(name)
+    this.#files = new IndexedDbFiles(this.#mount, () => this.#root(this.#mount))
   }
 
   override async initialSyncFs(): Promise<void> {
     await super.initialSyncFs()
+    const names = Object.keys(this.#root(this.#mount).contents ?? {})
+    // PGlite would take what is left for an empty directory and make a database on top of it.
+    if (names.length > 0 && !names.includes("PG_VERSION"))
+      throw new Error("files of the database are missing")
     this.#files.loaded()
+  }
+
+  /** Closes every connection to the storage and stores nothing more, also when the opening was cut short. */
+  abandon(): void {
+    this.#files.abandon()
+    // Emscripten keeps a connection of its own; there is no module yet when the opening failed early.
+    const module = this.pg?.Module as { readonly IDBFS?: unknown } | undefined
+    const own = module?.IDBFS as { readonly dbs: Readonly<Record<string, IDBDatabase>> } | undefined
+    for (const connection of Object.values(own?.dbs ?? {})) connection.close()
   }
 
   /** Never rejects: PGlite would drop the error. Whoever waits has it from `flushes`, the host by its callback. */
@@ -78,14 +93,21 @@ export const openDatabase = async (
     return { pglite, syncToFs: () => pglite.syncToFs() }
   }
   const fs = new WatchedIdbFs(name, flushed)
-  const pglite = await PGlite.create({ ...options, fs })
+  const pglite = await PGlite.create({ ...options, fs }).catch((error: unknown) => {
+    fs.abandon()
+    throw error
+  })
   const behind = new FlushBehind(async () => {
     const stored = fs.flushes.next()
     await pglite.syncToFs()
     await stored
   })
   const syncToFs = (): Promise<void> => behind.now()
+  const abandon = (): void => {
+    behind.close()
+    fs.abandon()
+  }
   return durability === "strict"
-    ? { pglite, syncToFs }
-    : { pglite, syncToFs, flushSoon: (bytes) => behind.soon(bytes) }
+    ? { pglite, syncToFs, abandon }
+    : { pglite, syncToFs, abandon, flushSoon: (bytes) => behind.soon(bytes) }
 }

@@ -18,6 +18,7 @@ import { dataLock, type HostMeta } from "../protocol.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import type { ValidGraph } from "./HostLayer.ts"
 import { type BackendChoice, chooseBackend } from "./storage/backend.ts"
+import { canQuarantine, type Opened, openStorage, rebuild, type StorageParts } from "./storage/openStorage.ts"
 import { type StorageWatch, watchStorage } from "./storage/StorageWatch.ts"
 import { TabServer } from "./TabServer.ts"
 
@@ -34,6 +35,8 @@ export interface OpenDatabase {
   readonly syncToFs: () => Promise<void>
   /** Absent: every commit is flushed by `syncToFs`. */
   readonly flushSoon?: (bytes: number) => Promise<void>
+  /** Lets go of the storage as it is: it is damaged and will be moved aside. */
+  readonly abandon?: () => void
 }
 
 /** How a database is opened. */
@@ -44,8 +47,7 @@ export interface OpenOptions {
 }
 
 /** What the start is made of; tests replace parts of it. */
-export interface HostParts {
-  readonly openDatabase: (dataDir: string, options: OpenOptions) => Promise<OpenDatabase>
+export interface HostParts extends StorageParts {
   readonly store: (graph: ValidGraph, database: OpenDatabase) => Layer.Layer<LocalStore, StoreError>
   readonly engine: (
     settings: HostSettings,
@@ -94,19 +96,32 @@ const claimData = Effect.fnUntraced(function* ({ backend, dataDir }: BackendChoi
   )
 })
 
-const openDatabase = (
+const opening = ({ dataDir }: BackendChoice, opened: Effect.Effect<Opened, string>) =>
+  Effect.mapError(opened, (cause) =>
+    failed(
+      `The database ${dataDir} did not open: ${cause}. ` +
+        "If storage is full or damaged, free space or clear this site's data; rows will be fetched again.",
+    ),
+  )
+
+/** What the app declared, or a full disk, would be the same with a new database. */
+const isDamage = (error: StoreError): boolean => error.kind === "corrupt" || error.kind === "unavailable"
+
+/** The store on an opened database; a database whose schema cannot be read counts as damaged. */
+const openStore = Effect.fnUntraced(function* (
   parts: HostParts,
-  dataDir: string,
+  graph: ValidGraph,
+  opened: Opened,
   options: OpenOptions,
-): Effect.Effect<OpenDatabase, StartFailed> =>
-  Effect.tryPromise({
-    try: () => parts.openDatabase(dataDir, options),
-    catch: (error) =>
-      failed(
-        `The database ${dataDir} did not open: ${textOf(error)}. ` +
-          "If storage is full or damaged, free space or clear this site's data; rows will be fetched again.",
-      ),
-  })
+) {
+  const first = yield* Effect.result(Layer.build(parts.store(graph, opened.database)))
+  if (first._tag === "Success") return { opened, store: first.success }
+  if (!isDamage(first.failure) || !canQuarantine(opened.choice) || opened.quarantined !== null)
+    return yield* Effect.fail(first.failure)
+  opened.database.abandon?.()
+  const again = yield* opening(opened.choice, rebuild(parts, opened.choice, options, first.failure.message))
+  return { opened: again, store: yield* Layer.build(parts.store(graph, again.database)) }
+})
 
 /** The engine pauses for storage when a write was refused, and goes on when one went through. */
 const noteRefusals = (engine: Engine["Service"], storage: StorageWatch) =>
@@ -129,9 +144,12 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   // Only IndexedDB is stored behind commits; a file system's handles are flushed with each of them.
   const durability = choice.backend === "opfs" ? "strict" : (settings.durability ?? "relaxed")
   const storage = yield* watchStorage(choice, durability)
-  const database = yield* openDatabase(parts, choice.dataDir, { durability, flushed: storage.flushed })
+  const options: OpenOptions = { durability, flushed: storage.flushed }
+  const found = yield* opening(choice, openStorage(parts, choice, options))
   yield* step("schema")
-  const store = yield* Layer.build(parts.store(graph, database))
+  const { opened, store } = yield* openStore(parts, graph, found, options)
+  const { database } = opened
+  yield* storage.moved(opened.choice, opened.quarantined)
   yield* step("engine")
   // Every tab has said hello by now, so the engine starts with what was chosen under the leader before.
   const params = yield* tabs.params

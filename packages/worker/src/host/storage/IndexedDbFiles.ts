@@ -131,6 +131,7 @@ export class IndexedDbFiles {
   readonly #root: () => MemoryNode
   #stored: ReadonlyMap<string, Stored> = new Map()
   #database: Promise<IDBDatabase> | null = null
+  #abandoned = false
 
   /** `mount` is both the path in memory and the name of the database. */
   constructor(mount: string, root: () => MemoryNode) {
@@ -144,7 +145,8 @@ export class IndexedDbFiles {
   }
 
   /** Stores the files as they are when the database is at hand. Rejects with the browser's error; then nothing was stored. */
-  async flush(durability: "relaxed" | "strict" = "relaxed"): Promise<void> {
+  async flush(): Promise<void> {
+    if (this.#abandoned) return
     this.#database ??= this.#open()
     const database = await this.#database.catch((error: unknown) => {
       this.#database = null
@@ -153,7 +155,7 @@ export class IndexedDbFiles {
     const changes = changedFiles(this.#mount, this.#root(), this.#stored, nextTick)
     if (changes.puts.length + changes.deletes.length === 0) return
     await new Promise<void>((resolve, reject) => {
-      const transaction = database.transaction(storeName, "readwrite", { durability })
+      const transaction = database.transaction(storeName, "readwrite")
       const failed = (): void => reject(transaction.error ?? new Error("IndexedDB gave a transaction up"))
       transaction.addEventListener("complete", () => resolve())
       transaction.addEventListener("abort", failed)
@@ -173,6 +175,12 @@ export class IndexedDbFiles {
       this.#stored = new Map()
     })
     return database
+  }
+
+  /** Closes, and stores nothing from now on. */
+  abandon(): void {
+    this.#abandoned = true
+    this.close()
   }
 
   close(): void {

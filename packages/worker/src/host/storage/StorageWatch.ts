@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import type { StorageEviction, StorageStatus } from "../../contract.ts"
+import type { Quarantine, StorageEviction, StorageStatus } from "../../contract.ts"
 import { HostEnvironment } from "../HostEnvironment.ts"
 import { TabServer } from "../TabServer.ts"
 import type { BackendChoice } from "./backend.ts"
@@ -22,6 +22,8 @@ export interface StorageWatch {
   readonly writeRefused: (by: "commit" | "flush", refused: boolean) => Effect.Effect<void>
   /** As {@link writeRefused}, for a flush that ended with null or an error, from outside of Effect. */
   readonly flushed: (error: unknown) => void
+  /** The database lies elsewhere than was chosen, or another one was moved aside for it. */
+  readonly moved: (choice: BackendChoice, quarantined: Quarantine | null) => Effect.Effect<void>
   readonly evicted: (eviction: StorageEviction) => Effect.Effect<void>
 }
 
@@ -73,6 +75,10 @@ export const watchStorage = Effect.fnUntraced(function* (
         return look
       }),
     flushed: (error) => void Queue.offerUnsafe(flushes, error),
+    moved: ({ backend, reason }, quarantined) =>
+      Effect.suspend(() =>
+        set({ ...status, backend, reason, ...(quarantined === null ? {} : { quarantined }) }),
+      ),
     evicted: (eviction) =>
       Effect.suspend(() =>
         set({ ...status, evictions: [...status.evictions, eviction].slice(-listedEvictions) }),
