@@ -121,6 +121,10 @@ export interface EngineCalls {
   readonly journal: () => ReadonlyArray<JournalEntry>
   /** The engine's last HTTP requests, oldest first; without headers and secrets. */
   readonly requests: () => ReadonlyArray<RequestEntry>
+  /**
+   * Signing out: stops the engine for good, removes every row and instance, and then, in IndexedDB, the database itself with all its
+   * files and tables of the app's own. Close the client afterwards.
+   */
   readonly wipe: () => boolean
   /** Answers when everything committed so far is stored. Fails when storage refuses. */
   readonly flush: () => boolean

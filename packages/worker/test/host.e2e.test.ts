@@ -261,6 +261,25 @@ describe("the host in Chromium", () => {
     assert.isTrue(await call(first, "wipe"))
     const left = Object.values(await rows(first)).flat()
     assert.deepEqual(left, [])
+    const stored = await first.page.evaluate(async () => {
+      const files: Array<string> = []
+      const root = await navigator.storage.getDirectory()
+      for await (const file of (root as unknown as { readonly keys: () => AsyncIterable<string> }).keys()) {
+        files.push(file)
+      }
+      const databases = await indexedDB.databases()
+      return [...databases.map((database) => database.name), ...files, ...(await caches.keys())]
+    })
+    assert.deepEqual(stored, [], "nothing is left in IndexedDB, in the file system or in a cache")
+    // Another user of the same browser finds nothing of the first, from the first moment on.
+    await first.page.evaluate(() => window.testPage.client!.close())
+    site.setShapesUp(false)
+    await start(first, { params: { userId: mei } })
+    await untilReady(first)
+    assert.deepEqual(Object.values(await rows(first)).flat(), [])
+    site.setShapesUp(true)
+    await untilLive(first)
+    assert.deepEqual(await rows(first), await Effect.runPromise(truth(db, mei)))
   })
 
   it("closes: the phase says so, open commands end by name, and the next client of the page finds the data", async () => {

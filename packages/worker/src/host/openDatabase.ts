@@ -14,6 +14,7 @@ import { existsInIndexedDb, fetchPrepared } from "./preparedDirectory.ts"
 import type { OpenDatabase, OpenOptions } from "./startHost.ts"
 import { parseDataDir } from "./storage/backend.ts"
 import { FlushBehind } from "./storage/FlushBehind.ts"
+import { removeIndexedDb } from "./storage/quarantine.ts"
 import { IndexedDbFiles, type MemoryNode } from "./storage/IndexedDbFiles.ts"
 
 /** PGlite mounts the files of `idb://name` here and gives the IndexedDB database the same name. */
@@ -107,7 +108,11 @@ export const openDatabase = async (
     behind.close()
     fs.abandon()
   }
+  const destroy = async (): Promise<void> => {
+    abandon()
+    await removeIndexedDb(name)
+  }
   return durability === "strict"
-    ? { pglite, syncToFs, abandon }
-    : { pglite, syncToFs, abandon, flushSoon: (bytes) => behind.soon(bytes) }
+    ? { pglite, syncToFs, abandon, destroy }
+    : { pglite, syncToFs, abandon, destroy, flushSoon: (bytes) => behind.soon(bytes) }
 }

@@ -12,14 +12,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { HostPhase, HostSettings } from "../contract.ts"
 import { dataLock, type HostMeta } from "../protocol.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import type { ValidGraph } from "./HostLayer.ts"
 import { type BackendChoice, chooseBackend } from "./storage/backend.ts"
+import { watchRefusals } from "./storage/evictions.ts"
 import { canQuarantine, type Opened, openStorage, rebuild, type StorageParts } from "./storage/openStorage.ts"
-import { type StorageWatch, watchStorage } from "./storage/StorageWatch.ts"
+import { watchStorage } from "./storage/StorageWatch.ts"
 import { TabServer } from "./TabServer.ts"
 
 /** How long a leader waits for a predecessor's hold on the data directory, which ends with its worker. */
@@ -37,6 +37,8 @@ export interface OpenDatabase {
   readonly flushSoon?: (bytes: number) => Promise<void>
   /** Lets go of the storage as it is: it is damaged and will be moved aside. */
   readonly abandon?: () => void
+  /** Removes everything that lasts, files included; what is open goes on in memory. Absent where that cannot be done. */
+  readonly destroy?: () => Promise<void>
 }
 
 /** How a database is opened. */
@@ -123,15 +125,6 @@ const openStore = Effect.fnUntraced(function* (
   return { opened: again, store: yield* Layer.build(parts.store(graph, again.database)) }
 })
 
-/** The engine pauses for storage when a write was refused, and goes on when one went through. */
-const noteRefusals = (engine: Engine["Service"], storage: StorageWatch) =>
-  engine.statusChanges.pipe(
-    Stream.map(({ pauseReasons }) => pauseReasons.includes("storage")),
-    Stream.changes,
-    Stream.runForEach((refused) => storage.writeRefused("commit", refused)),
-    Effect.forkScoped,
-  )
-
 /** Everything that can fail. The layers live in the runtime's scope, so they outlive this effect. */
 const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: HostParts) {
   const tabs = yield* TabServer
@@ -159,11 +152,11 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* Effect.provideContext(
     Effect.flatMap(Engine, (service) =>
       Effect.andThen(
-        tabs.serve(
-          service,
-          Effect.tryPromise(() => database.syncToFs()),
-        ),
-        noteRefusals(service, storage),
+        tabs.serve(service, {
+          flush: Effect.tryPromise(() => database.syncToFs()),
+          destroy: Effect.tryPromise(() => database.destroy?.() ?? Promise.resolve()),
+        }),
+        watchRefusals(service, graph, storage),
       ),
     ),
     engine,

@@ -87,3 +87,8 @@ export const quarantineIndexedDb = async (name: string): Promise<string | null> 
   await remove(original)
   return kept
 }
+
+/** Removes a database, and what was kept of a damaged one of its name. Every connection of this worker must be closed. */
+export const removeIndexedDb = async (name: string): Promise<void> => {
+  await Promise.all([remove(`/pglite/${name}`), remove(quarantineName(name))])
+}
