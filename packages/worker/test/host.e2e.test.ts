@@ -383,31 +383,57 @@ describe("the host in Chromium", () => {
   })
 
   it("keeps rows readable when storage is full, says so, and goes on when there is space", async () => {
-    const tab = await openReady("a")
+    // The browser's own quota cannot be set for a context of a test, so the worker's storage refuses as a full one does.
+    writeFileSync(
+      join(bundleDir, "full.bundle.js"),
+      `let full = false
+      new BroadcastChannel("test-quota").addEventListener("message", ({ data }) => (full = data))
+      const put = IDBObjectStore.prototype.put
+      IDBObjectStore.prototype.put = function (...args) {
+        if (full) throw new DOMException("storage is full", "QuotaExceededError")
+        return put.apply(this, args)
+      }
+      await import("./pglite.bundle.js")`,
+    )
+    const tab = await openReady("a", { workerUrl: "/workers/full.bundle.js?tab=a" })
     await untilLive(tab)
     const before = await rows(tab)
-    const session = await context.newCDPSession(tab.page)
-    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 1_000 })
+    const setFull = (full: boolean): Promise<void> =>
+      tab.page.evaluate((value) => new BroadcastChannel("test-quota").postMessage(value), full)
     const storage = () => tab.page.evaluate(() => window.testPage.client?.storage)
     const status = () => tab.page.evaluate(() => window.testPage.client?.status)
-    await db.query("update companies set name = name || '~' where id = $1", [company(1)])
+    const change = () => db.query("update companies set name = name || '~' where id = $1", [company(1)])
+    await setFull(true)
+    await change()
     await expect.poll(async () => (await storage())?.level, { timeout: within.sync }).toBe("full")
-    await db.query("update companies set name = name || '~' where id = $1", [company(1)])
+    await change()
     await expect
       .poll(async () => (await status())?.pauseReasons, { timeout: within.sync })
       .toContain("storage")
     assert.notEqual((await status())?.state, "live")
-    const during = await rows(tab)
-    assert.deepEqual(
-      Object.values(during).map((lines) => lines.length),
-      Object.values(before).map((lines) => lines.length),
+    assert.equal(
+      await tab.page.evaluate(() =>
+        window.testPage.client!.call("flush").catch((error: Error) => error.name),
+      ),
+      "CallFailed",
     )
-    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url })
+    const counts = (found: Record<string, ReadonlyArray<string>>) =>
+      Object.values(found).map((lines) => lines.length)
+    assert.deepEqual(counts(await rows(tab)), counts(before))
+    await setFull(false)
     assert.isTrue(await call(tab, "retry", `company-${company(1)}`))
     await untilLive(tab)
     await expect.poll(async () => (await storage())?.level, { timeout: within.sync }).toBe("ok")
     await expect.poll(() => rows(tab), { timeout: within.sync }).toEqual(await expected())
     assert.isTrue(await call(tab, "flush"))
+    // What was stored is whole: without the server, the next start shows it.
+    const after = await expected()
+    site.setShapesUp(false)
+    await tab.page.reload()
+    await tab.page.waitForFunction(() => window.testPage !== undefined)
+    await start(tab)
+    await untilReady(tab)
+    assert.deepEqual(await rows(tab), after)
   })
 
   it("moves a database aside that does not open, says why, and builds it anew", async () => {

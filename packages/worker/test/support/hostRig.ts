@@ -13,6 +13,8 @@ import type { BrowserContext, Page } from "playwright-core"
 import { amara, company, seededDatabase, serve, tables, truth } from "../../../../test/support/world.ts"
 import { bundleWorker } from "../../build/bundle.ts"
 import type { EngineClientSettings } from "../../src/client/index.ts"
+// For what the page adds to `window`.
+import type {} from "./page.ts"
 import { startSite, type SiteServer } from "./siteServer.ts"
 
 export type Rows = Readonly<Record<string, ReadonlyArray<string>>>

@@ -160,9 +160,15 @@ export class IndexedDbFiles {
       transaction.addEventListener("complete", () => resolve())
       transaction.addEventListener("abort", failed)
       const files = transaction.objectStore(storeName)
-      // A put copies its value before it returns.
-      for (const [path, entry] of changes.puts) files.put(entry, path)
-      for (const path of changes.deletes) files.delete(path)
+      try {
+        // A put copies its value before it returns.
+        for (const [path, entry] of changes.puts) files.put(entry, path)
+        for (const path of changes.deletes) files.delete(path)
+      } catch (error) {
+        // What was put so far would be stored without the rest.
+        transaction.abort()
+        reject(error as Error)
+      }
     })
     this.#stored = changes.stored
   }
