@@ -78,8 +78,8 @@ export interface HostSettings {
   readonly params: Readonly<Record<string, string>>
   readonly source: SourceSettings
   /**
-   * When a commit counts: `relaxed` (default): at once, and storing it may be about a second behind (docs/decisions/007-durability.md);
-   * `strict`: when it is stored.
+   * When a commit counts: `strict` (default): when it is stored; `relaxed`: at once, and storing it may be about a second behind, in
+   * IndexedDB only (docs/decisions/007-durability.md).
    */
   readonly durability?: "relaxed" | "strict"
   /** Overrides of named engine limits (`EngineConfig`). */

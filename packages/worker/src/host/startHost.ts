@@ -134,8 +134,9 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* step("database")
   const choice = yield* chooseStorage(settings.dataDir)
   yield* claimData(choice)
-  // Only IndexedDB is stored behind commits; a file system's handles are flushed with each of them.
-  const durability = choice.backend === "opfs" ? "strict" : (settings.durability ?? "relaxed")
+  // Only IndexedDB can be stored behind commits: a file system's handles are flushed with each, and memory is never stored.
+  const asked = settings.durability ?? "strict"
+  const durability = choice.backend === "idb" ? asked : choice.backend === "opfs" ? "strict" : "relaxed"
   const storage = yield* watchStorage(choice, durability)
   const options: OpenOptions = { durability, flushed: storage.flushed }
   const found = yield* opening(choice, openStorage(parts, choice, options))

@@ -37,8 +37,8 @@ export interface HardKillReport {
 const bounds = { start: 90_000, sync: 90_000 } as const
 const chunkBytes = 100_000
 const foldersPerCompany = 2_000
-/** Longest life of a browser after its page was opened. */
-const longestLifeMillis = 6_000
+/** Longest life of a browser after its page was opened or its database was ready. */
+const longestLifeMillis = 4_000
 
 const write = async ({ db }: HostRig, random: Seeded): Promise<void> => {
   const a = company(1 + random.below(2))
@@ -100,9 +100,14 @@ const killOne = async (
   const browser = await startChromium(profile)
   try {
     const stop = keepWriting(rig, random, ever)
-    const page = await openTab(rig, browser.context, id)
+    // Both durabilities must leave a whole image; the relaxed one an older.
+    const durability = random.pick(["strict", "relaxed"] as const)
+    const page = await openTab(rig, browser.context, id, { durability })
     const life = random.below(longestLifeMillis)
+    // A fifth dies while it starts, the others while they sync.
+    if (!random.chance(0.2)) await untilReady(page, bounds.start)
     await new Promise((resolve) => setTimeout(resolve, life))
+    // It must be alive up to here.
     await page.evaluate(() => 1)
     await browser.kill()
     return await stop()
