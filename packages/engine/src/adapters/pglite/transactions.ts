@@ -102,7 +102,7 @@ export const makeTransactions = (
   const write: Transactions["write"] = (body) => writeThen(body, () => pglite.syncToFs())
   /** The sizes of parameters are close enough to what they become in the files. */
   const flushCommit = (): Promise<void> =>
-    pglite.flushSoon === undefined ? pglite.syncToFs() : pglite.flushSoon(raw?.sent ?? 0)
+    pglite.flushSoon === undefined ? pglite.syncToFs() : pglite.flushSoon(raw?.takeSent(false) ?? 0)
   const note = ({ changes }: CommitResult): void => {
     upkeep.note(changes, raw?.takeSent() ?? 0)
     if (upkeep.isDue("idle")) Latch.openUnsafe(upkeepDue)

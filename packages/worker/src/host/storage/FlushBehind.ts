@@ -25,9 +25,16 @@ export const defaultFlushBehindLimits: FlushBehindLimits = {
 export class FlushBehind {
   readonly #flush: () => Promise<void>
   readonly #limits: FlushBehindLimits
-  #unstoredSince: number | null = null
-  #unstoredBytes = 0
+  /** Committed since the last flush began. */
+  #waitingBytes = 0
+  #waiting = false
+  /** Of the flushes under way. */
+  #flyingBytes = 0
+  #flying = 0
   #timer: ReturnType<typeof setTimeout> | null = null
+  /** Runs while something is not stored, and says that it has been so for too long. */
+  #ageTimer: ReturnType<typeof setTimeout> | null = null
+  #tooOld = false
   #failed = false
 
   /** `flush` settles when everything written before it was called is stored; calls may overlap. */
@@ -38,41 +45,54 @@ export class FlushBehind {
 
   /** Whether something was committed that is not stored yet. */
   get isBehind(): boolean {
-    return this.#unstoredSince !== null
+    return this.#waiting || this.#flying > 0
   }
 
   /** Stores everything committed so far. */
   async now(): Promise<void> {
-    this.#cancel()
-    const [since, bytes] = [this.#unstoredSince, this.#unstoredBytes]
-    // What is committed from here on belongs to the next flush.
-    this.#unstoredSince = null
-    this.#unstoredBytes = 0
+    this.#timer = stopped(this.#timer)
+    // What is committed from here on belongs to the next flush, and still counts until this one has ended.
+    const [bytes, waiting] = [this.#waitingBytes, this.#waiting]
+    this.#waitingBytes = 0
+    this.#waiting = false
+    this.#flyingBytes += bytes
+    this.#flying += 1
     try {
       await this.#flush()
       this.#failed = false
+      this.#tooOld = false
+      this.#ageTimer = stopped(this.#ageTimer)
     } catch (error) {
       this.#failed = true
-      this.#unstoredSince = since ?? performance.now()
-      this.#unstoredBytes += bytes
+      this.#waiting ||= waiting
+      this.#waitingBytes += bytes
       this.#schedule(this.#limits.retryMillis)
       throw error
+    } finally {
+      this.#flyingBytes -= bytes
+      this.#flying -= 1
+      if (this.isBehind) this.#watchAge()
     }
   }
 
   /** Notes a commit of so many bytes. Resolves at once within the bounds, else when everything is stored. */
   async soon(bytes: number): Promise<void> {
-    this.#unstoredSince ??= performance.now()
-    this.#unstoredBytes += bytes
-    const { delayMillis, maxAgeMillis, maxBytes } = this.#limits
-    const age = performance.now() - this.#unstoredSince
-    if (this.#failed || age > maxAgeMillis || this.#unstoredBytes > maxBytes) return this.now()
-    this.#schedule(delayMillis)
+    this.#waiting = true
+    this.#waitingBytes += bytes
+    this.#watchAge()
+    const behind = this.#waitingBytes + this.#flyingBytes
+    if (this.#failed || this.#tooOld || behind > this.#limits.maxBytes) return this.now()
+    this.#schedule(this.#limits.delayMillis)
   }
 
   /** No flush begins by itself any more. */
   close(): void {
-    this.#cancel()
+    this.#timer = stopped(this.#timer)
+    this.#ageTimer = stopped(this.#ageTimer)
+  }
+
+  #watchAge(): void {
+    this.#ageTimer ??= setTimeout(() => (this.#tooOld = true), this.#limits.maxAgeMillis)
   }
 
   #schedule(millis: number): void {
@@ -82,9 +102,9 @@ export class FlushBehind {
       this.now().catch(() => undefined)
     }, millis)
   }
+}
 
-  #cancel(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-  }
+const stopped = (timer: ReturnType<typeof setTimeout> | null): null => {
+  if (timer !== null) clearTimeout(timer)
+  return null
 }
