@@ -7,10 +7,12 @@ import { parseArgs } from "node:util"
 import * as Effect from "effect/Effect"
 import { crashPoints } from "../packages/engine/test/store/crash/crashPoints.ts"
 import { randomRuns, type StoreKind } from "../packages/engine/test/store/randomRuns.ts"
+import { hardKills } from "../packages/worker/test/support/hardKills.ts"
+import { leaderKills } from "../packages/worker/test/support/leaderKills.ts"
 import { killRuns } from "../test/support/killRuns.ts"
 import { CommandError, ExitCode, main, secondsSince, table } from "./lib/cli.ts"
 
-const usage = `Usage: pnpm torture random|crash|kill [options]
+const usage = `Usage: pnpm torture random|crash|kill|host|leaders [options]
 
   random   random operations over overlapping shapes, held to naive readers after every commit
     --ops N      operations (default 1000000)
@@ -19,6 +21,10 @@ const usage = `Usage: pnpm torture random|crash|kill [options]
     --points N   boundaries (default 2000)
     --only K     only this kind of work (may be given several times)
   kill     processes that sync are killed at random moments; what they leave is opened, checked and resumed
+    --kills N    kills (default 200)
+  host     a whole Chromium that syncs is killed at random moments; what its storage holds is opened, checked and resumed
+    --kills N    kills (default 200)
+  leaders  the leader among two to five tabs is closed, terminated or crashed while all read and the server's rows change
     --kills N    kills (default 200)
   --seed S     first seed (default 1)
   --json       print the report as one JSON object and nothing else
@@ -95,6 +101,18 @@ const modes: Readonly<Record<string, (values: Values, seed: number) => Effect.Ef
     Effect.map(killRuns({ kills: positive("kills", values.kills, 200), seed, log }), (report) => ({
       ...report,
     })),
+  host: (values, seed) =>
+    Effect.tryPromise({
+      try: async () => ({ ...(await hardKills({ kills: positive("kills", values.kills, 200), seed, log })) }),
+      catch: (cause) => cause,
+    }),
+  leaders: (values, seed) =>
+    Effect.tryPromise({
+      try: async () => ({
+        ...(await leaderKills({ kills: positive("kills", values.kills, 200), seed, log })),
+      }),
+      catch: (cause) => cause,
+    }),
 }
 
 const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> =>

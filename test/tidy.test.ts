@@ -37,6 +37,8 @@ const wireWords = [
 const worldly: Readonly<Record<string, string>> = {
   "packages/vue-bindings/src/panel/usePanel.ts":
     "shows ages and countdowns to a person, who has the real clock too",
+  "packages/worker/src/host/storage/IndexedDbFiles.ts":
+    "compares the times of files with the clock that PGlite's file system took them from",
 }
 
 /** Folders whose files are programs for a terminal: they print. */

@@ -10,11 +10,13 @@ import { dirname, join, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { build, type BuildOptions, type BuildResult, type OutputFile } from "esbuild"
+import { minifyScript } from "./minify.ts"
 import { preparedFile, writePrepared } from "./prepared.ts"
 import { formatSizes, measureBytes, measureFile, type FileSize } from "./sizes.ts"
 
 const packageDir = resolve(dirname(fileURLToPath(import.meta.url)), "..")
 const pgliteDir = dirname(createRequire(import.meta.url).resolve("@electric-sql/pglite"))
+const scriptFile = "pglite.bundle.js"
 const assets = ["pglite.wasm", "pglite.data", "initdb.wasm"]
 const pgliteExternals = ["@electric-sql/pglite", "@electric-sql/pglite/*"]
 
@@ -77,6 +79,9 @@ const onlyScript = (result: BuildResult): OutputFile => {
   return script
 }
 
+const onlyMap = (result: BuildResult): string | undefined =>
+  result.outputFiles?.find((file) => file.path.endsWith(".map"))?.text
+
 /**
  * Copies an asset unless the copy is already the same file (9 MB are not written on every start of the demo).
  */
@@ -95,6 +100,9 @@ const bundleAlone = (entry: string, external: ReadonlyArray<string>): Promise<Bu
     external: [...external],
   })
 
+const measureMinified = async (title: string, script: OutputFile): Promise<FileSize> =>
+  measureBytes(title, Buffer.from((await minifyScript(title, script.text)).code))
+
 const measureParts = async (entry: string) => {
   const [worker, page] = await Promise.all([
     bundleAlone(entry, [...pgliteExternals, "@electric-sql/pglite-sync"]),
@@ -102,8 +110,8 @@ const measureParts = async (entry: string) => {
   ])
   const ownScripts = [onlyScript(worker), onlyScript(page)]
   const parts = await Promise.all([
-    measureBytes("worker beside PGlite and pglite-sync", ownScripts[0]!.contents),
-    measureBytes("page half beside PGlite's worker client", ownScripts[1]!.contents),
+    measureMinified("worker beside PGlite and pglite-sync", ownScripts[0]!),
+    measureMinified("page half beside PGlite's worker client", ownScripts[1]!),
   ])
   return {
     parts,
@@ -137,7 +145,7 @@ export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleR
   const entry = resolve(options.entry ?? join(packageDir, "src/host/main.ts"))
   const result = await build({
     ...common,
-    sourcemap: "linked",
+    sourcemap: "external",
     entryPoints: { "pglite.bundle": entry },
     outdir,
   })
@@ -147,17 +155,19 @@ export const bundleWorker = async (options: BundleOptions = {}): Promise<BundleR
       `The worker bundle still imports ${[...new Set(leftovers)].join(", ")}: it would not start in a browser.`,
     )
   }
+  const script = await minifyScript(scriptFile, onlyScript(result).text, onlyMap(result))
   await mkdir(outdir, { recursive: true })
   await Promise.all([
-    ...(result.outputFiles ?? []).map((file) => writeFile(file.path, file.contents)),
+    writeFile(join(outdir, scriptFile), script.code),
+    writeFile(join(outdir, `${scriptFile}.map`), script.map),
     ...assets.map((file) => copyAsset(file, outdir)),
     writePrepared(outdir),
   ])
-  const evals = countEvals(onlyScript(result).text)
+  const evals = countEvals(script.code)
   const report = { outdir, evalsInPglite: evals, files: [], parts: [] }
   if (options.measure === false) return { ...report, millis: Math.round(performance.now() - started) }
   const [files, { parts, ownEvals }] = await Promise.all([
-    Promise.all(["pglite.bundle.js", ...assets, preparedFile].map((file) => measureFile(join(outdir, file)))),
+    Promise.all([scriptFile, ...assets, preparedFile].map((file) => measureFile(join(outdir, file)))),
     measureParts(entry),
   ])
   if (ownEvals > 0)

@@ -34,6 +34,16 @@ export interface StorageEviction {
   readonly reason: string
 }
 
+/** A database that could not be used and was moved aside; what is open now was built in its place. */
+export interface Quarantine {
+  /** Epoch milliseconds. */
+  readonly at: number
+  /** What was wrong with it. */
+  readonly cause: string
+  /** Name of the IndexedDB database that holds what was there; null when it was not kept. */
+  readonly keptAs: string | null
+}
+
 /** The storage of the database that this tab shares, as its leader sees it. */
 export interface StorageStatus {
   readonly backend: StorageBackend
@@ -49,6 +59,8 @@ export interface StorageStatus {
   readonly level: StorageLevel
   /** Newest last; only those of this leader. */
   readonly evictions: ReadonlyArray<StorageEviction>
+  /** Absent unless this leader found a damaged database. */
+  readonly quarantined?: Quarantine
 }
 
 /** What a tab gives the worker; the leader's copy starts the engine. */
@@ -65,6 +77,11 @@ export interface HostSettings {
   /** Values of the graph's parameters as text. */
   readonly params: Readonly<Record<string, string>>
   readonly source: SourceSettings
+  /**
+   * When a commit counts: `strict` (default): when it is stored; `relaxed`: at once, and storing it may be about a second behind, in
+   * IndexedDB only (docs/decisions/007-durability.md).
+   */
+  readonly durability?: "relaxed" | "strict"
   /** Overrides of named engine limits (`EngineConfig`). */
   readonly config?: Readonly<Record<string, number>>
 }
@@ -104,7 +121,13 @@ export interface EngineCalls {
   readonly journal: () => ReadonlyArray<JournalEntry>
   /** The engine's last HTTP requests, oldest first; without headers and secrets. */
   readonly requests: () => ReadonlyArray<RequestEntry>
+  /**
+   * Signing out: stops the engine for good, removes every row and instance, and then, in IndexedDB, the database itself with all its
+   * files and tables of the app's own. Close the client afterwards.
+   */
   readonly wipe: () => boolean
+  /** Answers when everything committed so far is stored. Fails when storage refuses. */
+  readonly flush: () => boolean
   /**
    * Gives up the rows of an instance that is kept but not desired, and of what hangs on it; they come back when they are demanded
    * again. False when there is none, or when it is desired.

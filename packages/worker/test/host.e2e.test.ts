@@ -168,7 +168,6 @@ describe("the host in Chromium", () => {
     assert.isTrue(await isLeader(tab))
     const phases = await tab.page.evaluate(() => window.testPage.phases)
     assert.deepEqual(phases.at(-1), { phase: "ready" })
-    // A commit notice comes when the change is stored: from then on a reload must find it.
     const noticed = tab.page.evaluate(
       (id) =>
         new Promise<void>((resolve, reject) => {
@@ -188,6 +187,7 @@ describe("the host in Chromium", () => {
     await timed("server change to commit notice", noticed)
     assert.deepEqual(tab.errors, [])
     const before = await expected()
+    // A commit notice came when the change was stored: from then on a reload must find it.
     site.setShapesUp(false)
     await tab.page.reload()
     await tab.page.waitForFunction(() => window.testPage !== undefined)
@@ -260,6 +260,25 @@ describe("the host in Chromium", () => {
     assert.isTrue(await call(first, "wipe"))
     const left = Object.values(await rows(first)).flat()
     assert.deepEqual(left, [])
+    const stored = await first.page.evaluate(async () => {
+      const files: Array<string> = []
+      const root = await navigator.storage.getDirectory()
+      for await (const file of (root as unknown as { readonly keys: () => AsyncIterable<string> }).keys()) {
+        files.push(file)
+      }
+      const databases = await indexedDB.databases()
+      return [...databases.map((database) => database.name), ...files, ...(await caches.keys())]
+    })
+    assert.deepEqual(stored, [], "nothing is left in IndexedDB, in the file system or in a cache")
+    // Another user of the same browser finds nothing of the first, from the first moment on.
+    await first.page.evaluate(() => window.testPage.client!.close())
+    site.setShapesUp(false)
+    await start(first, { params: { userId: mei } })
+    await untilReady(first)
+    assert.deepEqual(Object.values(await rows(first)).flat(), [])
+    site.setShapesUp(true)
+    await untilLive(first)
+    assert.deepEqual(await rows(first), await Effect.runPromise(truth(db, mei)))
   })
 
   it("closes: the phase says so, open commands end by name, and the next client of the page finds the data", async () => {
@@ -314,22 +333,10 @@ describe("the host in Chromium", () => {
     await start(setting, { name: "s", dataDir: "memory://", config: { maxConections: 2 } })
     await untilFailed(setting)
     assert.match(JSON.stringify(await phase(setting)), /maxConections/)
-    const database = await open("c")
-    // A directory of this name left by a newer version: IndexedDB refuses to open it with an older one.
-    await database.page.evaluate(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          const request = indexedDB.open("/pglite/d", 9_999)
-          request.addEventListener("error", () => reject(request.error))
-          request.addEventListener("success", () => {
-            request.result.close()
-            resolve()
-          })
-        }),
-    )
-    await start(database, { name: "d", dataDir: "idb://d" })
-    await untilFailed(database)
-    assert.match(JSON.stringify(await phase(database)), /database idb:\/\/d did not open/)
+    const directory = await open("c")
+    await start(directory, { name: "d", dataDir: "file:///tmp/d" })
+    await untilFailed(directory)
+    assert.match(JSON.stringify(await phase(directory)), /file:\/\/\/tmp\/d names no storage/)
   })
 
   it("keeps rows in memory where storage is blocked, says so in every tab, and writes nothing that lasts", async () => {
@@ -366,14 +373,115 @@ describe("the host in Chromium", () => {
 
   it("tells how full the origin's storage is, and whether the browser keeps it", async () => {
     const tab = await open("a")
-    const session = await context.newCDPSession(tab.page)
-    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 100_000_000 })
     await start(tab, { dataDir: "auto://w" })
-    const seen = () => tab.page.evaluate(() => window.testPage.client?.storage)
-    await expect.poll(async () => (await seen())?.quotaBytes, { timeout: within.start }).toBe(100_000_000)
     await untilReady(tab)
-    assert.deepInclude(await seen(), { backend: "idb", level: "ok" })
+    const seen = () => tab.page.evaluate(() => window.testPage.client?.storage)
+    await expect.poll(async () => (await seen())?.quotaBytes, { timeout: within.start }).toBeGreaterThan(0)
+    assert.deepInclude(await seen(), { backend: "idb", level: "ok", durability: "strict" })
     assert.isBoolean((await seen())?.persisted)
+  })
+
+  it("keeps rows readable when storage is full, says so, and goes on when there is space", async () => {
+    // The browser's own quota cannot be set for a context of a test, so the worker's storage refuses as a full one does.
+    writeFileSync(
+      join(bundleDir, "full.bundle.js"),
+      `let full = false
+      new BroadcastChannel("test-quota").addEventListener("message", ({ data }) => (full = data))
+      const put = IDBObjectStore.prototype.put
+      IDBObjectStore.prototype.put = function (...args) {
+        if (full) throw new DOMException("storage is full", "QuotaExceededError")
+        return put.apply(this, args)
+      }
+      await import("./pglite.bundle.js")`,
+    )
+    const tab = await openReady("a", { workerUrl: "/workers/full.bundle.js?tab=a" })
+    await untilLive(tab)
+    const before = await rows(tab)
+    const setFull = (full: boolean): Promise<void> =>
+      tab.page.evaluate((value) => new BroadcastChannel("test-quota").postMessage(value), full)
+    const storage = () => tab.page.evaluate(() => window.testPage.client?.storage)
+    const status = () => tab.page.evaluate(() => window.testPage.client?.status)
+    const change = () => db.query("update companies set name = name || '~' where id = $1", [company(1)])
+    await setFull(true)
+    await change()
+    await expect.poll(async () => (await storage())?.level, { timeout: within.sync }).toBe("full")
+    await change()
+    await expect
+      .poll(async () => (await status())?.pauseReasons, { timeout: within.sync })
+      .toContain("storage")
+    assert.notEqual((await status())?.state, "live")
+    assert.equal(
+      await tab.page.evaluate(() =>
+        window.testPage.client!.call("flush").catch((error: Error) => error.name),
+      ),
+      "CallFailed",
+    )
+    const counts = (found: Record<string, ReadonlyArray<string>>) =>
+      Object.values(found).map((lines) => lines.length)
+    assert.deepEqual(counts(await rows(tab)), counts(before))
+    await setFull(false)
+    assert.isTrue(await call(tab, "retry", `company-${company(1)}`))
+    await untilLive(tab)
+    await expect.poll(async () => (await storage())?.level, { timeout: within.sync }).toBe("ok")
+    await expect.poll(() => rows(tab), { timeout: within.sync }).toEqual(await expected())
+    assert.isTrue(await call(tab, "flush"))
+    // What was stored is whole: without the server, the next start shows it.
+    const after = await expected()
+    site.setShapesUp(false)
+    await tab.page.reload()
+    await tab.page.waitForFunction(() => window.testPage !== undefined)
+    await start(tab)
+    await untilReady(tab)
+    assert.deepEqual(await rows(tab), after)
+  })
+
+  it("moves a database aside that does not open, says why, and builds it anew", async () => {
+    /** Changes one stored file; null removes it. */
+    const damage = ({ page }: Tab, file: string, bytes: ReadonlyArray<number> | null): Promise<void> =>
+      page.evaluate(
+        async ([path, content]) => {
+          await window.testPage.client!.call("flush")
+          await window.testPage.client!.close()
+          const opened = await new Promise<IDBDatabase>((resolve, reject) => {
+            const request = indexedDB.open("/pglite/w")
+            request.addEventListener("success", () => resolve(request.result))
+            request.addEventListener("error", () => reject(request.error))
+          })
+          await new Promise<void>((resolve, reject) => {
+            const transaction = opened.transaction("FILE_DATA", "readwrite")
+            const files = transaction.objectStore("FILE_DATA")
+            const request = files.get(path)
+            request.addEventListener("success", () => {
+              if (content === null) files.delete(path)
+              else files.put({ ...request.result, contents: new Uint8Array(content) }, path)
+            })
+            transaction.addEventListener("complete", () => resolve())
+            transaction.addEventListener("abort", () => reject(transaction.error))
+          })
+          opened.close()
+        },
+        [`/pglite/w/${file}`, bytes] as const,
+      )
+    const tab = await openReady("a")
+    await untilLive(tab)
+    for (const [file, bytes] of [
+      ["global/pg_control", [1, 2, 3]],
+      ["PG_VERSION", null],
+    ] as const) {
+      await damage(tab, file, bytes)
+      await start(tab)
+      await timed(`damaged ${file} to ready`, untilReady(tab))
+      const storage = await tab.page.evaluate(() => window.testPage.client?.storage)
+      assert.equal(storage?.backend, "idb", storage?.reason)
+      assert.notEqual(storage?.quarantined?.cause ?? "", "")
+      assert.equal(storage?.quarantined?.keptAs, "espalier-damaged/w")
+      await untilLive(tab)
+      assert.deepEqual(await rows(tab), await expected())
+    }
+    const names = await tab.page.evaluate(async () =>
+      (await indexedDB.databases()).map(({ name: found }) => found ?? "").toSorted(),
+    )
+    assert.deepEqual(names, ["/pglite/w", "espalier-damaged/w"])
   })
 
   it("refuses another user under the same name, and another name on the same directory", async () => {

@@ -32,6 +32,7 @@ describe("startHost", () => {
 
   const parts = (more: Partial<HostParts> = {}): HostParts => ({
     openDatabase: () => Promise.resolve({ pglite: database, syncToFs: () => Promise.resolve() }),
+    quarantine: () => Promise.resolve("aside"),
     store: () => Layer.mock(LocalStore)({}),
     engine: () => Layer.succeed(Engine, engine.service),
     ...more,
@@ -79,6 +80,87 @@ describe("startHost", () => {
     ])
     assert.isTrue(link.isLeader)
     assert.equal(link.status?.graph, "scripted")
+  })
+
+  it("moves a database aside that does not open, or whose schema cannot be read, and says so", async () => {
+    const moved: Array<string> = []
+    const opened: Array<string> = []
+    const more = (failures: { open: number; schema: number }): Partial<HostParts> => ({
+      openDatabase: (dataDir) => {
+        opened.push(dataDir)
+        return failures.open-- > 0
+          ? Promise.reject(new Error("bad control file"))
+          : Promise.resolve({ pglite: database, syncToFs: () => Promise.resolve() })
+      },
+      quarantine: (name) => {
+        moved.push(name)
+        return Promise.resolve(`aside/${name}`)
+      },
+      store: () =>
+        failures.schema-- > 0
+          ? Layer.effect(
+              LocalStore,
+              Effect.fail(
+                new StoreError({ operation: "open", kind: "corrupt", cause: new Error("bad page") }),
+              ),
+            )
+          : Layer.mock(LocalStore)({}),
+    })
+    for (const [failures, cause] of [
+      [{ open: 1, schema: 0 }, /bad control file/],
+      [{ open: 0, schema: 1 }, /bad page/],
+    ] as const) {
+      const { link, vanish } = page("a")
+      const host = lead("a", `e-${moved.length}`, more(failures))
+      assert.equal(await host.database, database)
+      await wires.settle()
+      assert.deepEqual(link.phase, { phase: "ready" })
+      assert.match(link.storage?.quarantined?.cause ?? "", cause)
+      assert.equal(link.storage?.quarantined?.keptAs, "aside/workspaces-7")
+      assert.equal(link.storage?.backend, "idb")
+      vanish()
+      await host.dispose()
+      wires.release(dataLock(settings.dataDir))
+    }
+    assert.deepEqual(moved, ["workspaces-7", "workspaces-7"])
+  })
+
+  it("keeps rows in memory when no database can be built in place of a damaged one", async () => {
+    const { link } = page("a")
+    await lead("a", "e1", {
+      openDatabase: (dataDir) =>
+        dataDir.startsWith("memory:")
+          ? Promise.resolve({ pglite: database, syncToFs: () => Promise.resolve() })
+          : Promise.reject(new Error("backing store")),
+      quarantine: () => Promise.reject(new Error("cannot delete")),
+    }).database
+    await wires.settle()
+    assert.equal(link.storage?.backend, "memory")
+    assert.match(link.storage?.reason ?? "", /backing store.*cannot delete.*in memory/)
+    assert.equal(link.storage?.quarantined?.keptAs, null)
+  })
+
+  it("does not move a database aside for what the app declared, or for a full disk", async () => {
+    const moved: Array<string> = []
+    for (const kind of ["schema", "quota"] as const) {
+      const { link, vanish } = page("a")
+      const host = lead("a", `e-${kind}`, {
+        quarantine: (name) => {
+          moved.push(name)
+          return Promise.resolve(null)
+        },
+        store: () =>
+          Layer.effect(
+            LocalStore,
+            Effect.fail(new StoreError({ operation: "open", kind, cause: new Error(kind) })),
+          ),
+      })
+      await vi.waitFor(() => assert.equal(link.phase.phase, "failed"))
+      vanish()
+      await host.dispose()
+      wires.release(dataLock(settings.dataDir))
+    }
+    assert.deepEqual(moved, [])
   })
 
   it("gives the engine leases made before it was ready, and a late tab the current status", async () => {

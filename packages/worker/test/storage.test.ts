@@ -1,4 +1,8 @@
 import { assert, describe, it } from "vitest"
+import type { GraphData } from "@espalier/engine/graph"
+import type { EngineStatus, InstanceStatus } from "@espalier/engine/protocol"
+import { graph } from "../../engine/examples/workspaces.graph.ts"
+import { leastValuable } from "../src/host/storage/evictions.ts"
 import { chooseBackend, parseDataDir, type LastingBackend } from "../src/host/storage/backend.ts"
 import { levelShares, storageLevel } from "../src/host/storage/level.ts"
 
@@ -58,5 +62,31 @@ describe("storageLevel", () => {
     assert.equal(storageLevel({ usageBytes: 1, quotaBytes: 1000 }, true), "full")
     assert.equal(storageLevel({ usageBytes: null, quotaBytes: null }, false), "ok")
     assert.equal(storageLevel({ usageBytes: 5, quotaBytes: 0 }, false), "ok")
+  })
+})
+
+describe("leastValuable", () => {
+  const held = (key: string, more: Partial<InstanceStatus>): readonly [string, InstanceStatus] => [
+    key,
+    { key, node: "folders", desired: false, rows: 5, lastUpToDateAt: 100, ...more } as InstanceStatus,
+  ]
+
+  it("names what nobody asks for, lowest priority first, then what was current longest ago", () => {
+    const data = structuredClone(graph) as GraphData
+    Object.assign(data.nodes["companies"]!, { priority: 10 })
+    const status = {
+      instances: Object.fromEntries([
+        held("desired", { desired: true }),
+        held("empty", { rows: 0 }),
+        held("recent", {}),
+        held("old", { lastUpToDateAt: 50 }),
+        held("never", { lastUpToDateAt: null }),
+        held("important", { node: "companies", lastUpToDateAt: 1 }),
+      ]),
+    } as EngineStatus
+    assert.deepEqual(
+      leastValuable(status, data).map(({ key }) => key),
+      ["never", "old", "recent", "important"],
+    )
   })
 })

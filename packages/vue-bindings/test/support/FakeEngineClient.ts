@@ -158,6 +158,7 @@ export const makeFakeClient = (
       },
     holders: (table, primaryKey) => holders(table, primaryKey),
     evict: (key) => status?.instances[key]?.desired === false,
+    flush: () => true,
     journal: () => journal,
     requests: () => requests,
     wipe: () => true,

@@ -52,6 +52,7 @@ const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
   graph: JSON.parse(JSON.stringify(settings.graph)),
   params: { ...settings.params },
   source: { ...settings.source },
+  ...(settings.durability === undefined ? {} : { durability: settings.durability }),
   ...(settings.config === undefined ? {} : { config: { ...settings.config } }),
 })
 

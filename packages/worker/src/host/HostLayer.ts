@@ -45,7 +45,7 @@ export const hostSignals: Layer.Layer<HostSignals, never, HostEnvironment | TabS
 /** The store on an open database; building it brings the schema up to date. */
 export const storeLayer = (
   graph: ValidGraph,
-  { pglite, syncToFs }: OpenDatabase,
+  { flushSoon, pglite, syncToFs }: OpenDatabase,
 ): Layer.Layer<LocalStore, StoreError> =>
   PgliteLocalStore.layer({
     pglite: {
@@ -53,6 +53,7 @@ export const storeLayer = (
       execProtocol: pglite.execProtocol.bind(pglite),
       _runExclusiveTransaction: pglite._runExclusiveTransaction.bind(pglite),
       syncToFs,
+      ...(flushSoon === undefined ? {} : { flushSoon }),
     },
     graph,
   })

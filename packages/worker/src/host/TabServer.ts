@@ -52,7 +52,7 @@ export class TabServer extends Context.Service<
     /** Values of the graph's parameters for an engine that starts now: the settings', or what tabs brought from the leader before. */
     readonly params: Effect.Effect<Readonly<Record<string, string>>>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
-    readonly serve: (engine: Engine["Service"]) => Effect.Effect<void>
+    readonly serve: (engine: Engine["Service"], storage: CallTarget["storage"]) => Effect.Effect<void>
     /** Whether any tab can be seen: current value first, then every change. */
     readonly visible: Stream.Stream<boolean>
   }
@@ -173,8 +173,13 @@ const broadcastStatus = (desk: Desk, status: EngineStatus): Effect.Effect<void> 
 const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> =>
   Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
 
-const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
-  desk.target = { engine, credentials: yield* Credentials, params: desk.params, pauses: new Set() }
+const serve = Effect.fnUntraced(function* (
+  desk: Desk,
+  engine: Engine["Service"],
+  storage: CallTarget["storage"],
+) {
+  const credentials = yield* Credentials
+  desk.target = { engine, credentials, params: desk.params, pauses: new Set(), storage }
   yield* desk.params.serve(engine)
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
@@ -250,7 +255,7 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     setPhase: (phase) => setPhase(desk, phase),
     setStorage: (storage) => setStorage(desk, storage),
     params: Effect.sync(() => ({ ...meta.settings.params, ...desk.params.take() })),
-    serve: (engine) => serve(desk, engine),
+    serve: (engine, storage) => serve(desk, engine, storage),
     visible: Stream.changes(desk.visible.values),
   })
 })

@@ -18,6 +18,12 @@ export interface CallTarget {
   readonly params: ParamsDesk
   /** The engine counts pauses; a tab's command may be repeated, so a reason is passed on once. */
   readonly pauses: Set<PauseReason>
+  readonly storage: {
+    /** Stores everything committed so far. */
+    readonly flush: Effect.Effect<void, unknown>
+    /** Removes everything stored. */
+    readonly destroy: Effect.Effect<void, unknown>
+  }
 }
 
 type Runners = {
@@ -48,8 +54,10 @@ const runners: Runners = {
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
   evict: ({ engine }, key) => engine.evict(key),
+  flush: ({ storage }) => Effect.as(storage.flush, true),
   requests: ({ engine }) => engine.requests,
-  wipe: ({ engine }) => Effect.as(engine.wipe, true),
+  // Rows first: from then on no tab shows them, whatever becomes of the files.
+  wipe: ({ engine, storage }) => Effect.as(Effect.andThen(engine.wipe, storage.destroy), true),
   setCredentials: ({ credentials }, given) => credentials.set(given),
   setParams: ({ engine, params }, given) => params.set(engine, given),
 }

@@ -8,13 +8,14 @@ import type { HostMeta } from "../protocol.ts"
 import { browserEnvironment } from "./HostEnvironment.ts"
 import { engineLayer, storeLayer } from "./HostLayer.ts"
 import { openDatabase } from "./openDatabase.ts"
+import { quarantineIndexedDb } from "./storage/quarantine.ts"
 import { startHost } from "./startHost.ts"
 
 void worker({
   init: (options) => {
     // `meta` is untyped in PGliteWorker; the page half is its only writer.
     const meta = options.meta as HostMeta
-    const parts = { openDatabase, store: storeLayer, engine: engineLayer }
+    const parts = { openDatabase, quarantine: quarantineIndexedDb, store: storeLayer, engine: engineLayer }
     return startHost(meta, parts, browserEnvironment, crypto.randomUUID()).database
   },
 })

@@ -1,12 +1,9 @@
 /**
- * Opens the browser's PGlite as the host needs it: extensions, relaxed durability, and flushes that are neither lost nor
- * taken for done too early. Used by `main.ts` only.
+ * Opens the browser's PGlite as the host needs it: extensions, and a storage whose flushes are whole images that can be waited for.
+ * Used by `main.ts` only.
  *
- * Relaxed: a query's reply does not wait for IndexedDB, which takes a tenth of a second. But PGlite's own `syncToFs` then
- * waits for nothing either, while the store must not acknowledge a commit (least of all a wipe) that a reload would
- * undo. And PGlite flushes while Postgres goes on: it lists the data directory, waits for IndexedDB, and reads the
- * files; when Postgres removed one in between (it does on every change of the schema), the flush fails with ENOENT
- * and nobody tries again.
+ * PGlite itself runs with relaxed durability: a query's reply never waits for IndexedDB. Its own `syncToFs` then waits for nothing
+ * either, so whoever must know (the store, at a wipe) asks `Flushes` instead.
  */
 import { IdbFs, PGlite } from "@electric-sql/pglite"
 import { databaseSettings } from "@espalier/engine/pglite"
@@ -14,52 +11,108 @@ import { electricSync } from "@electric-sql/pglite-sync"
 import { live } from "@electric-sql/pglite/live"
 import { Flushes } from "./Flushes.ts"
 import { existsInIndexedDb, fetchPrepared } from "./preparedDirectory.ts"
-import type { OpenDatabase } from "./startHost.ts"
+import type { OpenDatabase, OpenOptions } from "./startHost.ts"
+import { parseDataDir } from "./storage/backend.ts"
+import { FlushBehind } from "./storage/FlushBehind.ts"
+import { removeIndexedDb } from "./storage/quarantine.ts"
+import { IndexedDbFiles, type MemoryNode } from "./storage/IndexedDbFiles.ts"
 
-const idbPrefix = "idb://"
+/** PGlite mounts the files of `idb://name` here and gives the IndexedDB database the same name. */
+const mountOf = (name: string): string => `/pglite/${name}`
 
+/** PGlite's IndexedDB file system, reading by itself and storing by {@link IndexedDbFiles}. */
 class WatchedIdbFs extends IdbFs {
   readonly flushes = new Flushes()
+  readonly #mount: string
+  readonly #files: IndexedDbFiles
 
-  override syncToFs(relaxedDurability?: boolean): Promise<void> {
-    return this.flushes.run(() => super.syncToFs(relaxedDurability))
+  readonly #flushed: (error: unknown) => void
+
+  constructor(name: string, flushed: (error: unknown) => void) {
+    super(name)
+    this.#flushed = flushed
+    this.#mount = mountOf(name)
+    this.#files = new IndexedDbFiles(this.#mount, () => this.#root(this.#mount))
+  }
+
+  override async initialSyncFs(): Promise<void> {
+    await super.initialSyncFs()
+    const names = Object.keys(this.#root(this.#mount).contents ?? {})
+    // PGlite would take what is left for an empty directory and make a database on top of it.
+    if (names.length > 0 && !names.includes("PG_VERSION"))
+      throw new Error("files of the database are missing")
+    this.#files.loaded()
+  }
+
+  /** Closes every connection to the storage and stores nothing more, also when the opening was cut short. */
+  abandon(): void {
+    this.#files.abandon()
+    // Emscripten keeps a connection of its own; there is no module yet when the opening failed early.
+    const module = this.pg?.Module as { readonly IDBFS?: unknown } | undefined
+    const own = module?.IDBFS as { readonly dbs: Readonly<Record<string, IDBDatabase>> } | undefined
+    for (const connection of Object.values(own?.dbs ?? {})) connection.close()
+  }
+
+  /** Never rejects: PGlite would drop the error. Whoever waits has it from `flushes`, the host by its callback. */
+  override syncToFs(): Promise<void> {
+    return this.flushes.run(() => this.#files.flush()).then(() => this.#flushed(null), this.#flushed)
+  }
+
+  override closeFs(): Promise<void> {
+    this.#files.close()
+    return super.closeFs()
+  }
+
+  #root(mount: string): MemoryNode {
+    // Emscripten's nodes are typed for its own use.
+    return this.pg!.Module.FS.lookupPath(mount).node as unknown as MemoryNode
   }
 }
 
-const memoryPrefix = "memory://"
-
-const isIdb = (dataDir: string): boolean => dataDir.length > idbPrefix.length && dataDir.startsWith(idbPrefix)
-
 /** What a new database starts from. Not for opfs-ahp: a second create in one worker hangs there when the first one fails. */
-const prepared = async (dataDir: string): Promise<{ readonly loadDataDir?: File }> => {
-  const isNew =
-    dataDir.startsWith(memoryPrefix) ||
-    (isIdb(dataDir) && !(await existsInIndexedDb(dataDir.slice(idbPrefix.length))))
+const prepared = async (kind: string, name: string): Promise<{ readonly loadDataDir?: File }> => {
+  const isNew = kind === "memory" || (kind === "idb" && !(await existsInIndexedDb(name)))
   const dump = isNew ? await fetchPrepared() : null
   return dump === null ? {} : { loadDataDir: dump }
 }
 
 /** Opens or creates the database in `dataDir` (`idb://name`, `opfs-ahp://name`, `memory://`). */
-export const openDatabase = async (dataDir: string): Promise<OpenDatabase> => {
+export const openDatabase = async (
+  dataDir: string,
+  { durability, flushed }: OpenOptions,
+): Promise<OpenDatabase> => {
+  const { kind, name } = parseDataDir(dataDir) ?? { kind: "memory", name: "" }
   const options = {
     dataDir,
     relaxedDurability: true,
     extensions: { live, electric: electricSync() },
     ...databaseSettings(PGlite.defaultStartParams),
-    ...(await prepared(dataDir)),
+    ...(await prepared(kind, name)),
   }
-  if (!isIdb(dataDir)) {
+  if (kind !== "idb") {
     const pglite = await PGlite.create(options)
     return { pglite, syncToFs: () => pglite.syncToFs() }
   }
-  const fs = new WatchedIdbFs(dataDir.slice(idbPrefix.length))
-  const pglite = await PGlite.create({ ...options, fs })
-  return {
-    pglite,
-    syncToFs: async () => {
-      const stored = fs.flushes.next()
-      await pglite.syncToFs()
-      await stored
-    },
+  const fs = new WatchedIdbFs(name, flushed)
+  const pglite = await PGlite.create({ ...options, fs }).catch((error: unknown) => {
+    fs.abandon()
+    throw error
+  })
+  const behind = new FlushBehind(async () => {
+    const stored = fs.flushes.next()
+    await pglite.syncToFs()
+    await stored
+  })
+  const syncToFs = (): Promise<void> => behind.now()
+  const abandon = (): void => {
+    behind.close()
+    fs.abandon()
   }
+  const destroy = async (): Promise<void> => {
+    abandon()
+    await removeIndexedDb(name)
+  }
+  return durability === "strict"
+    ? { pglite, syncToFs, abandon, destroy }
+    : { pglite, syncToFs, abandon, destroy, flushSoon: (bytes) => behind.soon(bytes) }
 }

@@ -12,13 +12,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { HostPhase, HostSettings } from "../contract.ts"
 import { dataLock, type HostMeta } from "../protocol.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import type { ValidGraph } from "./HostLayer.ts"
 import { type BackendChoice, chooseBackend } from "./storage/backend.ts"
-import { type StorageWatch, watchStorage } from "./storage/StorageWatch.ts"
+import { watchRefusals } from "./storage/evictions.ts"
+import { canQuarantine, type Opened, openStorage, rebuild, type StorageParts } from "./storage/openStorage.ts"
+import { watchStorage } from "./storage/StorageWatch.ts"
 import { TabServer } from "./TabServer.ts"
 
 /** How long a leader waits for a predecessor's hold on the data directory, which ends with its worker. */
@@ -27,15 +28,28 @@ const dataLockWaitMillis = 10_000
 /** The start cannot go on; the message is what the tabs show. */
 export class StartFailed extends Data.TaggedError("StartFailed")<{ readonly message: string }> {}
 
-/** An open database, and a flush that ends when everything written before it is stored. */
+/** An open database, and its storage. */
 export interface OpenDatabase {
   readonly pglite: PGlite
+  /** Ends when everything written before it is stored. */
   readonly syncToFs: () => Promise<void>
+  /** Absent: every commit is flushed by `syncToFs`. */
+  readonly flushSoon?: (bytes: number) => Promise<void>
+  /** Lets go of the storage as it is: it is damaged and will be moved aside. */
+  readonly abandon?: () => void
+  /** Removes everything that lasts, files included; what is open goes on in memory. Absent where that cannot be done. */
+  readonly destroy?: () => Promise<void>
+}
+
+/** How a database is opened. */
+export interface OpenOptions {
+  readonly durability: "relaxed" | "strict"
+  /** Told how each flush ended: null, or its error. */
+  readonly flushed: (error: unknown) => void
 }
 
 /** What the start is made of; tests replace parts of it. */
-export interface HostParts {
-  readonly openDatabase: (dataDir: string) => Promise<OpenDatabase>
+export interface HostParts extends StorageParts {
   readonly store: (graph: ValidGraph, database: OpenDatabase) => Layer.Layer<LocalStore, StoreError>
   readonly engine: (
     settings: HostSettings,
@@ -84,24 +98,32 @@ const claimData = Effect.fnUntraced(function* ({ backend, dataDir }: BackendChoi
   )
 })
 
-const openDatabase = (parts: HostParts, dataDir: string): Effect.Effect<OpenDatabase, StartFailed> =>
-  Effect.tryPromise({
-    try: () => parts.openDatabase(dataDir),
-    catch: (error) =>
-      failed(
-        `The database ${dataDir} did not open: ${textOf(error)}. ` +
-          "If storage is full or damaged, free space or clear this site's data; rows will be fetched again.",
-      ),
-  })
-
-/** The engine pauses for storage when a write was refused, and goes on when one went through. */
-const noteRefusals = (engine: Engine["Service"], storage: StorageWatch) =>
-  engine.statusChanges.pipe(
-    Stream.map(({ pauseReasons }) => pauseReasons.includes("storage")),
-    Stream.changes,
-    Stream.runForEach(storage.writeRefused),
-    Effect.forkScoped,
+const opening = ({ dataDir }: BackendChoice, opened: Effect.Effect<Opened, string>) =>
+  Effect.mapError(opened, (cause) =>
+    failed(
+      `The database ${dataDir} did not open: ${cause}. ` +
+        "If storage is full or damaged, free space or clear this site's data; rows will be fetched again.",
+    ),
   )
+
+/** What the app declared, or a full disk, would be the same with a new database. */
+const isDamage = (error: StoreError): boolean => error.kind === "corrupt" || error.kind === "unavailable"
+
+/** The store on an opened database; a database whose schema cannot be read counts as damaged. */
+const openStore = Effect.fnUntraced(function* (
+  parts: HostParts,
+  graph: ValidGraph,
+  opened: Opened,
+  options: OpenOptions,
+) {
+  const first = yield* Effect.result(Layer.build(parts.store(graph, opened.database)))
+  if (first._tag === "Success") return { opened, store: first.success }
+  if (!isDamage(first.failure) || !canQuarantine(opened.choice) || opened.quarantined !== null)
+    return yield* Effect.fail(first.failure)
+  opened.database.abandon?.()
+  const again = yield* opening(opened.choice, rebuild(parts, opened.choice, options, first.failure.message))
+  return { opened: again, store: yield* Layer.build(parts.store(graph, again.database)) }
+})
 
 /** Everything that can fail. The layers live in the runtime's scope, so they outlive this effect. */
 const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: HostParts) {
@@ -112,10 +134,16 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* step("database")
   const choice = yield* chooseStorage(settings.dataDir)
   yield* claimData(choice)
-  const storage = yield* watchStorage(choice, choice.backend === "memory" ? "relaxed" : "strict")
-  const database = yield* openDatabase(parts, choice.dataDir)
+  // Only IndexedDB can be stored behind commits: a file system's handles are flushed with each, and memory is never stored.
+  const asked = settings.durability ?? "strict"
+  const durability = choice.backend === "idb" ? asked : choice.backend === "opfs" ? "strict" : "relaxed"
+  const storage = yield* watchStorage(choice, durability)
+  const options: OpenOptions = { durability, flushed: storage.flushed }
+  const found = yield* opening(choice, openStorage(parts, choice, options))
   yield* step("schema")
-  const store = yield* Layer.build(parts.store(graph, database))
+  const { opened, store } = yield* openStore(parts, graph, found, options)
+  const { database } = opened
+  yield* storage.moved(opened.choice, opened.quarantined)
   yield* step("engine")
   // Every tab has said hello by now, so the engine starts with what was chosen under the leader before.
   const params = yield* tabs.params
@@ -123,7 +151,15 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
     Effect.provideContext(store),
   )
   yield* Effect.provideContext(
-    Effect.flatMap(Engine, (service) => Effect.andThen(tabs.serve(service), noteRefusals(service, storage))),
+    Effect.flatMap(Engine, (service) =>
+      Effect.andThen(
+        tabs.serve(service, {
+          flush: Effect.tryPromise(() => database.syncToFs()),
+          destroy: Effect.tryPromise(() => database.destroy?.() ?? Promise.resolve()),
+        }),
+        watchRefusals(service, graph, storage),
+      ),
+    ),
     engine,
   )
   yield* tabs.setPhase({ phase: "ready" })

@@ -11,6 +11,17 @@ const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 export const chromiumPath = (): string | undefined =>
   process.env["CHROMIUM_PATH"] ?? places.find((place) => existsSync(place))
 
+/** How every Chromium of the tests is started. */
+export const chromiumArguments: ReadonlyArray<string> = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+]
+
 /**
  * Starts a headless Chromium. Close it at the end.
  *
@@ -23,14 +34,6 @@ export const launchChromium = (): Promise<Browser> => {
   }
   return chromium.launch({
     executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
+    args: [...chromiumArguments],
   })
 }

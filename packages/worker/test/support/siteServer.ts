@@ -21,8 +21,25 @@ const types: Readonly<Record<string, string>> = {
   ".data": "application/octet-stream",
 }
 
+/** One request for a shape, as the server saw it. */
+export interface ShapeRequest {
+  /** The worker that made it. */
+  readonly tab: string
+  /** What tells shapes apart: every parameter but those that say how far. */
+  readonly shape: string
+  readonly offset: string
+  handle: string | null
+  bytes: number
+  /** The answer was sent whole. */
+  whole: boolean
+}
+
 export interface SiteServer {
   readonly url: string
+  /** Every request for a shape since they were last forgotten, oldest first. */
+  readonly log: ReadonlyArray<ShapeRequest>
+  /** Moments at which two workers had requests open: never, if one engine runs. */
+  readonly overlaps: ReadonlyArray<string>
   /** Requests for shapes, by the worker that made them. */
   readonly shapeRequests: ReadonlyMap<string, number>
   /** Forgets the counts. */
@@ -49,7 +66,22 @@ const askedBy = (request: IncomingMessage): string => {
   return (referrer === undefined ? null : new URL(referrer).searchParams.get("tab")) ?? "nobody"
 }
 
-const forward = async (request: IncomingMessage, response: ServerResponse, target: string): Promise<void> => {
+const progress = new Set(["offset", "handle", "live", "cursor", "live_sse", "expired_handle", "log"])
+
+const noteRequest = (tab: string, search: string): ShapeRequest => {
+  const params = [...new URLSearchParams(search)]
+  const value = (name: string): string | null => params.find(([own]) => own === name)?.[1] ?? null
+  return {
+    tab,
+    shape: JSON.stringify(params.filter(([name]) => !progress.has(name)).sort()),
+    offset: value("offset") ?? "",
+    handle: value("handle"),
+    bytes: 0,
+    whole: false,
+  }
+}
+
+const forward = async (response: ServerResponse, target: string, noted: ShapeRequest): Promise<void> => {
   const abort = new AbortController()
   response.on("close", () => abort.abort())
   const answer = await fetch(target, { signal: abort.signal })
@@ -58,11 +90,14 @@ const forward = async (request: IncomingMessage, response: ServerResponse, targe
       ([name]) => !["content-encoding", "content-length", "transfer-encoding", "connection"].includes(name),
     ),
   )
+  noted.handle = answer.headers.get("electric-handle") ?? noted.handle
   response.writeHead(answer.status, headers)
+  response.on("finish", () => (noted.whole = answer.status === 200))
   if (answer.body === null) response.end()
   else
     Readable.fromWeb(answer.body as never)
       .on("error", () => response.destroy())
+      .on("data", (chunk: Uint8Array) => (noted.bytes += chunk.byteLength))
       .pipe(response)
 }
 
@@ -74,15 +109,28 @@ export const startSite = async (options: {
 }): Promise<SiteServer> => {
   const script = await pageScript()
   const shapeRequests = new Map<string, number>()
+  const log: Array<ShapeRequest> = []
+  const overlaps: Array<string> = []
+  const open = new Map<string, number>()
   let isUp = true
+  /** Counts the request as open until its connection is done with it. */
+  const watchOpen = (tab: string, response: ServerResponse): void => {
+    const others = [...open].filter(([other, count]) => other !== tab && count > 0).map(([other]) => other)
+    if (others.length > 0) overlaps.push(`${tab} asked while ${others.join(", ")} had requests open`)
+    open.set(tab, (open.get(tab) ?? 0) + 1)
+    response.once("close", () => open.set(tab, (open.get(tab) ?? 1) - 1))
+  }
   const server = createServer((request, response) => {
     const { pathname, search } = new URL(request.url ?? "/", "http://site")
     response.setHeader("content-security-policy", policy)
     if (pathname === "/v1/shape") {
       const tab = askedBy(request)
       shapeRequests.set(tab, (shapeRequests.get(tab) ?? 0) + 1)
+      watchOpen(tab, response)
       if (!isUp) return void response.writeHead(503).end()
-      forward(request, response, options.shapesUrl + search).catch(() => response.destroy())
+      const noted = noteRequest(tab, search)
+      log.push(noted)
+      forward(response, options.shapesUrl + search, noted).catch(() => response.destroy())
       return
     }
     if (pathname === "/page.js")
@@ -103,7 +151,13 @@ export const startSite = async (options: {
   return {
     url: `http://127.0.0.1:${port}`,
     shapeRequests,
-    forgetRequests: () => shapeRequests.clear(),
+    log,
+    overlaps,
+    forgetRequests: () => {
+      shapeRequests.clear()
+      log.length = 0
+      overlaps.length = 0
+    },
     setShapesUp: (up) => {
       isUp = up
     },

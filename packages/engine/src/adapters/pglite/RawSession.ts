@@ -166,10 +166,10 @@ export class RawSession {
     await this.#finish()
   }
 
-  /** Bytes sent since this was last asked. */
-  takeSent(): number {
+  /** Bytes sent since this last took them; `false` only looks. */
+  takeSent(take = true): number {
     const sent = this.#sent
-    this.#sent = 0
+    if (take) this.#sent = 0
     return sent
   }
 

@@ -15,7 +15,13 @@ import { type Moment, Upkeep } from "./Upkeep.ts"
 
 /** What the store needs of a PGlite instance. The optional part makes it several times faster. */
 export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs"> &
-  Partial<Pick<PGlite, "execProtocol" | "_runExclusiveTransaction">>
+  Partial<Pick<PGlite, "execProtocol" | "_runExclusiveTransaction">> & {
+    /**
+     * Flushes a commit of so many bytes, now or within bounds of the host's own; resolves when the next commit may be made. Default:
+     * `syncToFs`. What removes rows for a reason (a collection, a wipe) is always flushed with `syncToFs`.
+     */
+    readonly flushSoon?: (bytes: number) => Promise<void>
+  }
 
 export interface Transactions {
   readonly read: <Value>(body: (tx: Tx) => Promise<Value>) => Promise<Value>
@@ -78,18 +84,25 @@ export const makeTransactions = (
     for (const statement of upkeep.due(plans, moment)) await lock.call(pglite, () => raw.alone(statement))
   }
   let operations = 0
-  const write: Transactions["write"] = async (body) => {
+  const writeThen = async <Value>(
+    body: (tx: Tx) => Promise<Value>,
+    flush: () => Promise<void>,
+  ): Promise<Value> => {
     operations += 1
     if (upkeep.isDue(waiting)) await keepUp(waiting)
     try {
       const value = await run(body, true)
-      await pglite.syncToFs()
+      await flush()
       return value
     } catch (error) {
       forget({ known, tables })
       throw error
     }
   }
+  const write: Transactions["write"] = (body) => writeThen(body, () => pglite.syncToFs())
+  /** The sizes of parameters are close enough to what they become in the files. */
+  const flushCommit = (): Promise<void> =>
+    pglite.flushSoon === undefined ? pglite.syncToFs() : pglite.flushSoon(raw?.takeSent(false) ?? 0)
   const note = ({ changes }: CommitResult): void => {
     upkeep.note(changes, raw?.takeSent() ?? 0)
     if (upkeep.isDue("idle")) Latch.openUnsafe(upkeepDue)
@@ -111,13 +124,13 @@ export const makeTransactions = (
     },
     write,
     commit: async (together, carefully) => {
-      if (raw === null) return noted((await write(carefully))())
+      if (raw === null) return noted((await writeThen(carefully, flushCommit))())
       try {
-        return noted((await write(together))())
+        return noted((await writeThen(together, flushCommit))())
       } catch (error) {
         // Whatever it was, the careful way finds it again and says whose it is. Unless a guard failed, somebody may have deallocated.
         if (sqlState(error) !== guardFailed) raw.forget()
-        return noted((await write(carefully))())
+        return noted((await writeThen(carefully, flushCommit))())
       }
     },
   }

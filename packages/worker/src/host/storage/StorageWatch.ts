@@ -3,7 +3,8 @@
  * tells the tabs what changed. Decides nothing about rows. Made by `startHost`, once the back end is chosen.
  */
 import * as Effect from "effect/Effect"
-import type { StorageEviction, StorageStatus } from "../../contract.ts"
+import * as Queue from "effect/Queue"
+import type { Quarantine, StorageEviction, StorageStatus } from "../../contract.ts"
 import { HostEnvironment } from "../HostEnvironment.ts"
 import { TabServer } from "../TabServer.ts"
 import type { BackendChoice } from "./backend.ts"
@@ -17,10 +18,17 @@ const listedEvictions = 50
 
 export interface StorageWatch {
   readonly status: Effect.Effect<StorageStatus>
-  /** Whether the last write was refused for lack of space. */
-  readonly writeRefused: (refused: boolean) => Effect.Effect<void>
+  /** Whether the last write was refused for lack of space, as one of two knows: the engine's commits, or the flushes behind them. */
+  readonly writeRefused: (by: "commit" | "flush", refused: boolean) => Effect.Effect<void>
+  /** As {@link writeRefused}, for a flush that ended with null or an error, from outside of Effect. */
+  readonly flushed: (error: unknown) => void
+  /** The database lies elsewhere than was chosen, or another one was moved aside for it. */
+  readonly moved: (choice: BackendChoice, quarantined: Quarantine | null) => Effect.Effect<void>
   readonly evicted: (eviction: StorageEviction) => Effect.Effect<void>
 }
+
+const isQuotaError = (error: unknown): boolean =>
+  error instanceof Error && /quota|no space/i.test(`${error.name} ${error.message}`)
 
 const same = (left: StorageStatus, right: StorageStatus): boolean =>
   JSON.stringify(left) === JSON.stringify(right)
@@ -32,7 +40,8 @@ export const watchStorage = Effect.fnUntraced(function* (
 ) {
   const environment = yield* HostEnvironment
   const tabs = yield* TabServer
-  let refused = false
+  const refusedBy = new Set<"commit" | "flush">()
+  const flushes = yield* Queue.unbounded<unknown>()
   let status: StorageStatus = {
     backend: choice.backend,
     reason: choice.reason,
@@ -51,23 +60,34 @@ export const watchStorage = Effect.fnUntraced(function* (
     })
   const look = Effect.gen(function* () {
     const { persisted, quotaBytes, usageBytes } = yield* environment.estimateStorage
-    const level = storageLevel({ usageBytes, quotaBytes }, refused)
+    const level = storageLevel({ usageBytes, quotaBytes }, refusedBy.size > 0)
     yield* set({ ...status, persisted, usageBytes, quotaBytes, level })
   })
   yield* tabs.setStorage(status)
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep(estimateIntervalMillis))))
   const watch: StorageWatch = {
     status: Effect.sync(() => status),
-    writeRefused: (now) =>
+    writeRefused: (by, refused) =>
       Effect.suspend(() => {
-        if (refused === now) return Effect.void
-        refused = now
+        if (refusedBy.has(by) === refused) return Effect.void
+        if (refused) refusedBy.add(by)
+        else refusedBy.delete(by)
         return look
       }),
+    flushed: (error) => void Queue.offerUnsafe(flushes, error),
+    moved: ({ backend, reason }, quarantined) =>
+      Effect.suspend(() =>
+        set({ ...status, backend, reason, ...(quarantined === null ? {} : { quarantined }) }),
+      ),
     evicted: (eviction) =>
       Effect.suspend(() =>
         set({ ...status, evictions: [...status.evictions, eviction].slice(-listedEvictions) }),
       ),
   }
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.flatMap(Queue.take(flushes), (error) => watch.writeRefused("flush", isQuotaError(error))),
+    ),
+  )
   return watch
 })

@@ -50,7 +50,8 @@ export const parseDataDir = (dataDir: string): Parsed | null => {
   return null
 }
 
-const inMemory = (name: string, reason: string): BackendChoice => ({
+/** Rows in memory, and why. */
+export const inMemory = (name: string, reason: string): BackendChoice => ({
   backend: "memory",
   dataDir: "memory://",
   name,
