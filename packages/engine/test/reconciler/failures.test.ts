@@ -228,6 +228,23 @@ describe("A server that comes back", () => {
       assert.strictEqual(yield* stateOf("team-b"), "Initial")
     }).pipe(Effect.provide(engineLayer(memory))),
   )
+
+  it.effect("is asked at its floor by what has failed often, not at the end of a long wait", () =>
+    Effect.gen(function* () {
+      const { engine, source } = yield* liveSeats
+      const busy = new Overloaded({ status: 503, message: "busy", retryAfterMillis: 20_000 })
+      yield* source.onStart("team-b", [{ _tag: "Fail", reason: busy }])
+      yield* source.fail("team-b", busy)
+      const teamB = Effect.map(engine.status, ({ instances }) => instances["team-b"])
+      // By then its wait is the longest there is, most of it jitter above the floor.
+      for (let turn = 0; turn < 2_000 && ((yield* teamB)?.attempt ?? 0) < 8; turn += 1) yield* pass(1)
+      yield* source.push(mine, more("s3", 9))
+      yield* pass(1)
+      const status = yield* teamB
+      assert.strictEqual(status?.state, "Backoff")
+      assert.strictEqual((status?.nextAttemptAt ?? 0) - (status?.since ?? 0), 20_000)
+    }).pipe(Effect.provide(engineLayer(memory))),
+  )
 })
 
 describe("Halts and credentials", () => {
