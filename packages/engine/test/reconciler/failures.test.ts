@@ -24,6 +24,7 @@ import {
   Unauthorised,
   type PauseReason,
 } from "@espalier/engine/protocol"
+import type { InstanceStatus } from "../../src/protocol/InstanceStatus.ts"
 import { batch, insert, snapshotEnd, update } from "../../src/testing/messages.ts"
 import { engineLayer, graph, memory, mine, pass, seatIn, seatOut, seatsSnapshot, settle } from "./support.ts"
 
@@ -232,17 +233,23 @@ describe("A server that comes back", () => {
   it.effect("is asked at its floor by what has failed often, not at the end of a long wait", () =>
     Effect.gen(function* () {
       const { engine, source } = yield* liveSeats
-      const busy = new Overloaded({ status: 503, message: "busy", retryAfterMillis: 20_000 })
+      const busy = new Overloaded({ status: 503, message: "busy", retryAfterMillis: 5_000 })
       yield* source.onStart("team-b", [{ _tag: "Fail", reason: busy }])
       yield* source.fail("team-b", busy)
-      const teamB = Effect.map(engine.status, ({ instances }) => instances["team-b"])
-      // By then its wait is the longest there is, most of it jitter above the floor.
-      for (let turn = 0; turn < 2_000 && ((yield* teamB)?.attempt ?? 0) < 8; turn += 1) yield* pass(1)
+      const teamB = Effect.map(engine.status, ({ instances }) => instances["team-b"]!)
+      const waitOf = ({ nextAttemptAt, since }: InstanceStatus): number => (nextAttemptAt ?? since) - since
+      // Until the jitter of a long wait is far above the floor, and the wait has just begun.
+      let before = yield* teamB
+      for (let turn = 0; turn < 2_000 && waitOf(before) < 10_000; turn += 1) {
+        yield* pass(1)
+        before = yield* teamB
+      }
+      assert.isAtLeast(waitOf(before), 10_000)
       yield* source.push(mine, more("s3", 9))
       yield* pass(1)
-      const status = yield* teamB
-      assert.strictEqual(status?.state, "Backoff")
-      assert.strictEqual((status?.nextAttemptAt ?? 0) - (status?.since ?? 0), 20_000)
+      const after = yield* teamB
+      assert.strictEqual(after.state, "Backoff")
+      assert.strictEqual(waitOf(after), 5_000)
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 })
