@@ -45,9 +45,9 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
     Effect.gen(function* () {
       const config = yield* EngineConfig
       const slots = yield* ConnectionSlots
+      const log = new RequestLog(config.requestLogCapacity)
       const salt = ((yield* Random.nextInt) >>> 0).toString(36)
       let streams = 0
-      const log = new RequestLog(config.requestLogCapacity)
       const requests = {
         log,
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
