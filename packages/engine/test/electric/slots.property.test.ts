@@ -265,31 +265,4 @@ describe("slots", () => {
       { _tag: "Cut", id: 2 },
     ])
   })
-
-  it("gives leased polls their turn while grants are rationed and nobody is cut", () => {
-    let state = makeSlots(4)
-    const apply = (event: SlotEvent): void => void (state = stepSlots(state, event).state)
-    for (let lane = 1; lane <= 40; lane += 1)
-      apply({ _tag: "Join", lane, live: true, leased: lane <= 5, priority: 0 })
-    for (const { id } of state.open) apply({ _tag: "Leave", id })
-    apply({ _tag: "Allow", grants: 0 })
-    const served = new Set<number>()
-    // Leased polls are quiet and stay open past their slice; those of others are answered at once.
-    for (let turn = 0; turn < 60; turn += 1) {
-      const waiting = new Set(state.waiting.map(({ id }) => id))
-      apply({ _tag: "Allow", grants: 1 })
-      for (const ticket of state.open.filter(({ id }) => waiting.has(id))) {
-        if (ticket.leased) served.add(ticket.lane)
-        if (ticket.leased) apply({ _tag: "SliceOver", id: ticket.id })
-        else apply({ _tag: "Leave", id: ticket.id })
-      }
-      for (const { cut, id } of state.open) if (cut) apply({ _tag: "Leave", id })
-      if (state.waiting.every(({ leased }) => !leased)) break
-    }
-    assert.isTrue(
-      state.waiting.every(({ leased }) => !leased),
-      `served ${[...served].join()}`,
-    )
-    assert.isTrue(state.waiting.length > 0, "before the background is through")
-  })
 })

@@ -32,14 +32,9 @@ const leasedShare = (state: SlotState): number => {
   return state.max === 1 ? 0 : Math.max(1, Math.floor(state.max / 4))
 }
 
-/**
- * The class of polls below its half comes next; an odd connection goes to the two in turn. While grants are rationed after a failure,
- * connections are free and no poll is cut: those past their slice do not count then, or they would keep their class from its turn.
- */
+/** The class of polls below its half comes next; an odd connection goes to the two in turn. */
 const leasedIsDue = (state: SlotState): boolean => {
-  const rationed = state.allowed !== Infinity
-  const held = state.open.filter((ticket) => ticket.live && ticket.leased)
-  const open = held.filter((ticket) => !rationed || !ticket.sliceOver).length
+  const open = openLeased(state)
   if (open < Math.floor(state.max / 2)) return true
   return open < Math.ceil(state.max / 2) && !state.leasedLast
 }
