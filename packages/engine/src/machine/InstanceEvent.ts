@@ -24,6 +24,8 @@ export type InstanceEvent =
     }
   /** `retryAt` has passed and the ancestors are up to date. */
   | { readonly _tag: "RetryDue" }
+  /** The server answers others again: the wait ends at `at` (epoch milliseconds), its floor, if that is sooner. */
+  | { readonly _tag: "RetrySooner"; readonly at: number }
   /** A person, new credentials or a changed parent ask to try again now. */
   | { readonly _tag: "RetryAsked" }
   /** The definition under this key changed. */

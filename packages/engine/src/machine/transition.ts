@@ -77,6 +77,8 @@ const fromActive = (state: Active, event: InstanceEvent): Transition | null => {
 
 const fromWaiting = (state: Backoff | Halted, event: InstanceEvent): Transition | null => {
   if (event._tag === "RetryAsked") return to(backToPending(state.returnTo))
+  if (event._tag === "RetrySooner" && state._tag === "Backoff" && event.at < state.retryAt)
+    return to({ ...state, retryAt: event.at })
   if (event._tag === "RetryDue" && state._tag === "Backoff") return to(state.returnTo, "Start")
   return null
 }

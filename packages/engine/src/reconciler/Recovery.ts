@@ -50,8 +50,8 @@ const noteReached = (world: World, now: number): void => {
 }
 
 /**
- * A good answer after several failures: the server is back, so what waits for it need not wait longer. Never at once after a
- * failure, and never before the server's own floor (I5).
+ * A good answer after several failures: the server is back, so what waits for it need not wait longer than its floor. Never at once
+ * after a failure, and never before the server's own floor (I5).
  */
 export const noteAnswer = (world: World, now: number): void => {
   noteReached(world, now)
@@ -61,8 +61,8 @@ export const noteAnswer = (world: World, now: number): void => {
   for (const record of world.records.values()) {
     const { since, state } = record
     if (state?._tag !== "Backoff" || !originReasons.has(state.error.reason._tag)) continue
-    if (now - since >= Math.max(minBackoffMillis, state.error.retryAfterMillis))
-      send(world, record, { _tag: "RetryAsked" }, now)
+    const floor = since + Math.max(minBackoffMillis, state.error.retryAfterMillis)
+    send(world, record, now >= floor ? { _tag: "RetryAsked" } : { _tag: "RetrySooner", at: floor }, now)
   }
 }
 

@@ -49,6 +49,7 @@ const events = {
   "Failed(terminal)": { _tag: "Failed", error: forbidden, terminal: true, retryAt: 700 },
   "Failed(revoked)": { _tag: "Failed", error: forbidden, terminal: true, retryAt: 700, revoked: true },
   RetryDue: { _tag: "RetryDue" },
+  RetrySooner: { _tag: "RetrySooner", at: 50 },
   RetryAsked: { _tag: "RetryAsked" },
   SpecChanged: { _tag: "SpecChanged", held: true },
   Paused: { _tag: "Paused" },
@@ -94,6 +95,7 @@ const table: Record<StateName, Record<EventName, Cell>> = {
   }),
   Backoff: row({
     RetryDue: "Syncing [Start]",
+    RetrySooner: "Backoff []",
     RetryAsked: "Pending []",
     SpecChanged: "Pending []",
     Paused: "Paused []",
@@ -181,6 +183,14 @@ describe("transition", () => {
         refetch: false,
       })
     }
+  })
+
+  it("shortens a wait and never lengthens it", () => {
+    expect(transition(states.Backoff, events.RetrySooner).state).toMatchObject({
+      _tag: "Backoff",
+      retryAt: 50,
+    })
+    expect(transition(states.Backoff, { _tag: "RetrySooner", at: 100 }).state).toBe(states.Backoff)
   })
 
   it("takes a retry during a pause to the state inside", () => {

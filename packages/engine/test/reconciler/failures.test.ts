@@ -23,6 +23,7 @@ import {
   Unauthorised,
   type PauseReason,
 } from "@espalier/engine/protocol"
+import type { InstanceStatus } from "../../src/protocol/InstanceStatus.ts"
 import {
   batch,
   insert,
@@ -233,6 +234,29 @@ describe("A server that comes back", () => {
       assert.strictEqual(yield* stateOf("team-b"), "Backoff")
       yield* pass(21)
       assert.strictEqual(yield* stateOf("team-b"), "Initial")
+    }).pipe(Effect.provide(engineLayer(memory))),
+  )
+
+  it.effect("is asked at its floor by what has failed often, not at the end of a long wait", () =>
+    Effect.gen(function* () {
+      const { engine, source } = yield* liveSeats
+      const busy = new Overloaded({ status: 503, message: "busy", retryAfterMillis: 5_000 })
+      yield* source.onStart("team-b", [{ _tag: "Fail", reason: busy }])
+      yield* source.fail("team-b", busy)
+      const teamB = Effect.map(engine.status, ({ instances }) => instances["team-b"]!)
+      const waitOf = ({ nextAttemptAt, since }: InstanceStatus): number => (nextAttemptAt ?? since) - since
+      // Until the jitter of a long wait is far above the floor, and the wait has just begun.
+      let before = yield* teamB
+      for (let turn = 0; turn < 2_000 && waitOf(before) < 10_000; turn += 1) {
+        yield* pass(1)
+        before = yield* teamB
+      }
+      assert.isAtLeast(waitOf(before), 10_000)
+      yield* source.push(mine, more("s3", 9))
+      yield* pass(1)
+      const after = yield* teamB
+      assert.strictEqual(after.state, "Backoff")
+      assert.strictEqual(waitOf(after), 5_000)
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 })

@@ -31,6 +31,8 @@ export interface OriginState {
   readonly probe: number | null
   /** Running instances that are still to be answered until the budget is lifted; 0 while there is none. */
   readonly owed: number
+  /** Requests stay spaced until then although nobody is left to be answered: the second in which the budget ends keeps it too. */
+  readonly spacedUntil: number
   /** When the last request was sent under the budget. */
   readonly sentAt: number
 }
@@ -50,6 +52,9 @@ export type OriginEvent =
   /** The ticket ended and nobody learnt anything. */
   | { readonly _tag: "Returned"; readonly id: number }
 
+/** The budget is one of requests per this long. */
+const budgetWindowMillis = 1_000
+
 export const healthyOrigin: OriginState = {
   failures: 0,
   openings: 0,
@@ -57,6 +62,7 @@ export const healthyOrigin: OriginState = {
   askedUntil: 0,
   probe: null,
   owed: 0,
+  spacedUntil: 0,
   sentAt: Number.NEGATIVE_INFINITY,
 }
 
@@ -67,7 +73,7 @@ export const allowance = (
   limits: OriginLimits,
 ): { readonly grants: number; readonly at: number | null } => {
   if (now < state.openUntil) return { grants: 0, at: state.openUntil }
-  if (state.owed === 0) return { grants: Infinity, at: null }
+  if (state.owed === 0 && now >= state.spacedUntil) return { grants: Infinity, at: null }
   if (state.openings > 0 && state.probe !== null) return { grants: 0, at: null }
   // Spaced, not in bursts: a server that just came back meets an even load.
   const next = state.sentAt + 1_000 / Math.max(1, limits.recoveryRequestsPerSecond)
@@ -128,7 +134,7 @@ export const stepOrigin = (
 ): OriginState => {
   switch (event._tag) {
     case "Sent":
-      if (state.owed === 0) return state
+      if (state.owed === 0 && now >= state.spacedUntil) return state
       return {
         ...state,
         probe: state.openings > 0 ? event.id : state.probe,
@@ -139,7 +145,8 @@ export const stepOrigin = (
       const owed = event.left
       // A floor the server asked for stands, whatever it still answers to earlier requests.
       if (now < state.openUntil) return { ...state, owed: Math.max(1, owed) }
-      return { ...state, failures: 0, openings: 0, probe: null, owed }
+      const spacedUntil = owed === 0 ? now + budgetWindowMillis : state.spacedUntil
+      return { ...state, failures: 0, openings: 0, probe: null, owed, spacedUntil }
     }
     case "Failed":
       return failed(state, event, now, limits)
