@@ -4,8 +4,14 @@
  * open), not calls of mocks.
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, InstanceStatus, JournalEntry } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, LeaseRequest } from "@espalier/worker"
+import type {
+  EngineStatus,
+  Explanation,
+  InstanceStatus,
+  JournalEntry,
+  RequestEntry,
+} from "@espalier/engine/protocol"
+import type { EngineCalls, EngineClient, HostPhase, InspectResult, LeaseRequest } from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string
@@ -34,6 +40,8 @@ export interface FakeEngineClient extends EngineClient {
   readonly setLeader: (isLeader: boolean) => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
+  readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
+  readonly setInspect: (inspect: (sql: string) => InspectResult) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -93,19 +101,28 @@ const makeQueries = () => {
 
 export const makeFakeClient = (
   graph: GraphData,
-  params: Readonly<Record<string, string>> = { userId: "u1" },
+  initialParams: Readonly<Record<string, string>> = { userId: "u1" },
 ): FakeEngineClient => {
+  let params = initialParams
   let status: EngineStatus | null = null
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
   let journal: ReadonlyArray<JournalEntry> = []
+  let requests: ReadonlyArray<RequestEntry> = []
+  let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
+  const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
+  const setParams = (chosen: Readonly<Record<string, string>>): boolean => {
+    params = { ...params, ...chosen }
+    onParams.tell(params)
+    return true
+  }
   const answers: {
     [Name in keyof EngineCalls]: (...args: Parameters<EngineCalls[Name]>) => ReturnType<EngineCalls[Name]>
   } = {
@@ -124,14 +141,19 @@ export const makeFakeClient = (
         definition: null,
         journal: journal.filter((entry) => entry.key === key),
       },
+    evict: () => true,
     holders: () => [],
     journal: () => journal,
+    requests: () => requests,
     wipe: () => true,
     setCredentials: () => true,
+    setParams,
   }
   return {
     graph,
-    params,
+    get params() {
+      return params
+    },
     get status() {
       return status
     },
@@ -148,15 +170,19 @@ export const makeFakeClient = (
       return queries.asked()
     },
     get listeners() {
-      return onStatus.size() + onPhase.size() + onCommit.size()
+      return onStatus.size() + onPhase.size() + onCommit.size() + onParams.size()
     },
     leases,
     commands,
+    storage: null,
+    onStorage: () => () => undefined,
     onStatus: onStatus.add,
     onPhase: onPhase.add,
     onCommit: onCommit.add,
+    onParams: onParams.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
+    inspect: async (sql) => received(inspect(sql)),
     acquire: (lease) => {
       leases.push(lease)
       let held = true
@@ -170,6 +196,10 @@ export const makeFakeClient = (
     call: async (name, ...args) => {
       commands.push([name, ...args])
       return received(answers[name](...args))
+    },
+    setParams: async (chosen) => {
+      commands.push(["setParams", chosen])
+      return received(setParams(chosen))
     },
     close: async () => {},
     answerWith: queries.answerWith,
@@ -187,6 +217,8 @@ export const makeFakeClient = (
     },
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
+    setRequests: (entries) => void (requests = entries),
+    setInspect: (next) => void (inspect = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }
