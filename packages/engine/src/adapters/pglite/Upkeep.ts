@@ -38,9 +38,9 @@ export const upkeepLimits: Readonly<Record<Moment, UpkeepLimits>> = {
     checkpointBytes: 20 * 1024 * 1024,
     vacuumFewestRows: 20_000,
     vacuumShare: 1,
-    // Our own statements are planned by key whatever the statistics say; the app's wait for the end of a long load.
-    analyzeFewestRows: 200_000,
-    analyzeShare: 10,
+    // Our own statements are planned by key whatever the statistics say; those of the app wait for a pause in a long load.
+    analyzeFewestRows: 20_000,
+    analyzeShare: 4,
   },
 }
 
