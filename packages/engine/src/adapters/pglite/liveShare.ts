@@ -43,15 +43,12 @@ export const applyLive = (
     lastUpToDateAt: share.upToDate ? now : known.lastUpToDateAt,
     ...(moves ? { lsn: String(lsn), op: String(op), txid } : {}),
   }
-  tx.raw.pushSetting(
-    updateAndAdvance(plan, columns, slice),
-    [
-      ...keyTextsOf(plan.def, change.value, canonicalPlain),
-      ...columns.map(({ name }) => change.value[name] ?? null),
-      ...Object.values(slice),
-      ...[row.offset, row.lastUpToDateAt, row.complete, row.lsn, row.op, row.txid, row.id],
-    ],
-  )
+  tx.raw.pushSetting(updateAndAdvance(plan, columns, slice), [
+    ...keyTextsOf(plan.def, change.value, canonicalPlain),
+    ...columns.map(({ name }) => change.value[name] ?? null),
+    ...Object.values(slice),
+    ...[row.offset, row.lastUpToDateAt, row.complete, row.lsn, row.op, row.txid, row.id],
+  ])
   addCounts(changes, plan.def.name, { updated: 1 })
   tx.known.set(share.instance.key, row)
   return row
