@@ -87,6 +87,11 @@ export const buildAll = async (options: BuildOptions = {}): Promise<ReadonlyArra
   return done
 }
 
+/** Builds the worker's bundle alone: it is part of a package as well as of the demo. @throws CommandError with the tool's output */
+export const buildWorker = async (): Promise<void> => {
+  for (const part of parts) if (part.name === "worker") await buildPart(part, {})
+}
+
 /** The entry of the built page server, when every output of every part is there. @throws CommandError otherwise. */
 export const builtServer = (): string => {
   const missing = parts.flatMap((part) => part.outputs).filter((path) => !existsSync(at(path)))

@@ -11,7 +11,14 @@ import type {
   JournalEntry,
   RequestEntry,
 } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, InspectResult, LeaseRequest } from "@espalier/worker"
+import type {
+  EngineCalls,
+  EngineClient,
+  HostPhase,
+  InspectResult,
+  LeaseRequest,
+  StorageStatus,
+} from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string
@@ -42,6 +49,9 @@ export interface FakeEngineClient extends EngineClient {
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
   readonly setInspect: (inspect: (sql: string) => InspectResult) => void
+  readonly setStorage: (storage: StorageStatus) => void
+  /** Answers `holders` from now on. */
+  readonly setHolders: (holders: EngineCalls["holders"]) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -110,6 +120,9 @@ export const makeFakeClient = (
   let journal: ReadonlyArray<JournalEntry> = []
   let requests: ReadonlyArray<RequestEntry> = []
   let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
+  let storage: StorageStatus | null = null
+  let holders: EngineCalls["holders"] = () => []
+  const onStorage = listenersOf<StorageStatus>()
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -141,8 +154,8 @@ export const makeFakeClient = (
         definition: null,
         journal: journal.filter((entry) => entry.key === key),
       },
-    evict: () => true,
-    holders: () => [],
+    holders: (table, primaryKey) => holders(table, primaryKey),
+    evict: (key) => status?.instances[key]?.desired === false,
     journal: () => journal,
     requests: () => requests,
     wipe: () => true,
@@ -160,6 +173,9 @@ export const makeFakeClient = (
     get phase() {
       return phase
     },
+    get storage() {
+      return storage
+    },
     get isLeader() {
       return isLeader
     },
@@ -170,15 +186,14 @@ export const makeFakeClient = (
       return queries.asked()
     },
     get listeners() {
-      return onStatus.size() + onPhase.size() + onCommit.size() + onParams.size()
+      return onStatus.size() + onPhase.size() + onCommit.size() + onParams.size() + onStorage.size()
     },
     leases,
     commands,
-    storage: null,
-    onStorage: () => () => undefined,
     onStatus: onStatus.add,
     onPhase: onPhase.add,
     onCommit: onCommit.add,
+    onStorage: onStorage.add,
     onParams: onParams.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
@@ -219,6 +234,11 @@ export const makeFakeClient = (
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),
     setInspect: (next) => void (inspect = next),
+    setStorage: (next) => {
+      storage = next
+      onStorage.tell(next)
+    },
+    setHolders: (next) => void (holders = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }

@@ -12,6 +12,9 @@ import { arrayLiteral, deliver, type Statement, type Waiting } from "./wire/resu
 /** A message of more bytes is sent before more is added. */
 const fullBytes = 1024 * 1024
 
+/** Gets a statement's rows. */
+type Rows<Row> = (rows: ReadonlyArray<Row>) => void
+
 /**
  * Our statements look rows up by key, however old the statistics are that their plan is made with. Said once in each transaction that
  * plans a statement; it ends with the transaction.
@@ -84,22 +87,18 @@ export class RawSession {
   }
 
   /** Adds a statement to the next message; `done` gets its rows when that was sent. */
-  push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: (rows: ReadonlyArray<Row>) => void): void {
+  push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: Rows<Row>): void {
     this.#say()
     this.#push(sql, params, done)
   }
 
   /** {@link push} of a statement that makes the transaction's settings itself, as far as it needs them to run; not to be planned. */
-  pushSetting<Row>(
-    sql: string,
-    params: ReadonlyArray<unknown>,
-    done?: (rows: ReadonlyArray<Row>) => void,
-  ): void {
+  pushSetting(sql: string, params: ReadonlyArray<unknown>, done?: Rows<never>): void {
     if (!this.#statements.has(sql)) this.#say()
     this.#push(sql, params, done)
   }
 
-  #push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: (rows: ReadonlyArray<Row>) => void): void {
+  #push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: Rows<Row>): void {
     const statement = this.#prepare(sql)
     const message = this.#message
     const mark = this.#bind(statement)
@@ -117,7 +116,7 @@ export class RawSession {
     first: number,
     count: number,
     scalars: ReadonlyArray<unknown>,
-    done?: (rows: ReadonlyArray<Row>) => void,
+    done?: Rows<Row>,
   ): void {
     this.#say()
     const scratch = this.#scratch
@@ -264,12 +263,7 @@ export class RawSession {
     return mark
   }
 
-  #execute<Row>(
-    mark: number,
-    sql: string,
-    statement: Statement,
-    done?: (rows: ReadonlyArray<Row>) => void,
-  ): void {
+  #execute<Row>(mark: number, sql: string, statement: Statement, done?: Rows<Row>): void {
     const message = this.#message
     message.int16(0)
     message.end(mark)
