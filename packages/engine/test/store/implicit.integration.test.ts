@@ -48,6 +48,58 @@ describe("PgliteLocalStore, implicit tables", () => {
     return [entries?.count, table?.explicit, table?.spilled]
   })
 
+  it.live(
+    "sends a live update and its checkpoint as one message, with the flag up before the row is touched",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* open
+        const renamed = (name: string, lsn: number) =>
+          shareOf(a, [update("items", { id: "7", name }, { lsn, txid: lsn + 100 })], { offset: `${lsn}_0` })
+        yield* store.commit([renamed("first", 20)])
+        yield* Effect.promise(() =>
+          pglite.exec(`create table if not exists flags (syncing text); truncate flags;
+          create or replace function note_flag() returns trigger language plpgsql as
+            $$ begin insert into flags values (current_setting('espalier.syncing', true)); return null; end $$;
+          create trigger flagged before update on items for each statement execute function note_flag()`),
+        )
+        yield* store.commit([renamed("second", 21)])
+        const before = messages
+        const { changes, outcomes } = yield* store.commit([renamed("third", 22)])
+        assert.strictEqual(messages - before, 1)
+        assert.deepStrictEqual(changes, { items: { inserted: 0, updated: 1, deleted: 0 } })
+        assert.deepStrictEqual(outcomes, [{ _tag: "Committed", key: a.key, rows: 100 }])
+        const flags = yield* Effect.promise(() => pglite.query("select syncing from flags"))
+        assert.deepStrictEqual(flags.rows, [{ syncing: "on" }, { syncing: "on" }])
+        yield* Effect.promise(() => pglite.exec("drop trigger flagged on items; drop table flags"))
+        const [stored] = yield* store.instances
+        assert.deepStrictEqual([stored?.checkpoint?.offset, stored?.rows], ["22_0", 100])
+      }),
+  )
+
+  it.live(
+    "counts no change for a live update that changes nothing, and refuses one of a row that is not held",
+    () =>
+      Effect.gen(function* () {
+        const store = yield* open
+        const change = (id: string, lsn: number) =>
+          shareOf(a, [update("items", { id, name: "new" }, { lsn, txid: lsn + 100 })], { offset: `${lsn}_0` })
+        yield* store.commit([change("7", 20)])
+        const again = yield* store.commit([change("7", 21)])
+        assert.deepStrictEqual(again.changes, {})
+        assert.strictEqual(again.outcomes[0]?._tag, "Committed")
+        // A row of the other instance, and one of nobody.
+        for (const id of ["500", "9999"]) {
+          const { changes, outcomes } = yield* store.commit([change(id, 22)])
+          assert.deepStrictEqual(changes, {})
+          assert.strictEqual(outcomes[0]?._tag === "Rejected" && outcomes[0].kind, "unknown-row")
+        }
+        const stored = yield* store.instances
+        assert.strictEqual(stored.find(({ key }) => key === a.key)?.checkpoint?.offset, "21_0")
+        const kept = yield* Effect.promise(() => pglite.query("select name from items where id = 500"))
+        assert.deepStrictEqual(kept.rows, [{ name: "start" }])
+      }),
+  )
+
   it.live("writes rows of a table whose every column is key, alone and told apart by a column", () =>
     Effect.gen(function* () {
       const members = Graph.make({

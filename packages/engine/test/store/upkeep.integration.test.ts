@@ -1,9 +1,13 @@
 /** The store's upkeep: when CHECKPOINT, VACUUM and ANALYZE are due, and that they really happen. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { PgliteLocalStore } from "../../src/adapters/pglite/index.ts"
 import { plansOf } from "../../src/adapters/pglite/schema.ts"
 import { Upkeep, upkeepLimits } from "../../src/adapters/pglite/Upkeep.ts"
+import { LocalStore } from "../../src/ports/LocalStore.ts"
 import { contractGraph, shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"
 import { openPglite } from "./pgliteHarness.ts"
@@ -39,6 +43,45 @@ describe("Upkeep", () => {
     upkeep.note({}, upkeepLimits.idle.checkpointBytes)
     assert.deepStrictEqual(upkeep.due(plans, "idle"), ["checkpoint"])
   })
+
+  it("lets whoever waits go first, and not for ever", () => {
+    const upkeep = new Upkeep()
+    upkeep.holds("items", 10_000)
+    upkeep.note(items(0, upkeepLimits.busy.vacuumFewestRows - 1), 0)
+    assert.isTrue(upkeep.isDue("idle"))
+    assert.isFalse(upkeep.due(plans, "busy").join().includes("vacuum"))
+    upkeep.note(items(0, 1), 0)
+    assert.match(upkeep.due(plans, "busy").join(), /^vacuum "items"/)
+  })
+
+  it.live("clears dead rows when nobody waits, without another operation", () =>
+    Effect.gen(function* () {
+      const pglite = yield* Effect.acquireRelease(
+        Effect.promise(() => openPglite()),
+        (opened) => Effect.promise(() => opened.close()),
+      )
+      const context = yield* Layer.build(PgliteLocalStore.layer({ pglite, graph: contractGraph }))
+      const store = Context.get(context, LocalStore)
+      const one = storeInstance("one")
+      const ids = Array.from({ length: 3_000 }, (_, id) => String(id))
+      yield* store.commit([
+        shareOf(one, [...ids.map((id) => insert("items", { id, name: "a" })), snapshotEnd()]),
+      ])
+      yield* store.commit([
+        shareOf(
+          one,
+          ids.map((id, op) => update("items", { id, name: "b" }, { lsn: 5, op })),
+        ),
+      ])
+      const vacuumed = Effect.promise(() =>
+        pglite.query("select 1 from pg_stat_user_tables where relname = 'items' and vacuum_count > 0"),
+      )
+      yield* vacuumed.pipe(
+        Effect.repeat({ until: ({ rows }) => rows.length > 0, schedule: Schedule.spaced("20 millis") }),
+        Effect.timeout("20 seconds"),
+      )
+    }).pipe(Effect.scoped),
+  )
 
   it.live("leaves no dead rows behind a bulk update, and plans that know the table", () =>
     Effect.gen(function* () {

@@ -49,14 +49,9 @@ export class RawSession {
     this.#database = database
   }
 
-  /** {@link open} was called. */
-  get isOpen(): boolean {
-    return this.#generation !== null
-  }
-
   /** Must be called, under the lock, before anything else. */
   async open(): Promise<void> {
-    if (this.isOpen) return
+    if (this.#generation !== null) return
     const mark = this.#message.begin("Q")
     this.#message.cString(generations)
     this.#message.end(mark)

@@ -12,7 +12,7 @@ export type Moment = "idle" | "busy"
 
 /** When upkeep is due. */
 export interface UpkeepLimits {
-  /** Bytes sent to the database after which the log is checkpointed. Rows, provenance and indexes make about three times as much log. */
+  /** Bytes sent to the database after which the log is checkpointed. */
   readonly checkpointBytes: number
   /** Fewer dead rows in a table are never worth a VACUUM. */
   readonly vacuumFewestRows: number
@@ -24,9 +24,12 @@ export interface UpkeepLimits {
   readonly analyzeShare: number
 }
 
+/** Rows, provenance and indexes make about three times as much log: this keeps it near 64 MB. */
+const checkpointBytes = 20 * 1024 * 1024
+
 export const upkeepLimits: Readonly<Record<Moment, UpkeepLimits>> = {
   idle: {
-    checkpointBytes: 8 * 1024 * 1024,
+    checkpointBytes,
     vacuumFewestRows: 2_000,
     vacuumShare: 0.2,
     analyzeFewestRows: 5_000,
@@ -34,13 +37,12 @@ export const upkeepLimits: Readonly<Record<Moment, UpkeepLimits>> = {
     analyzeShare: 2,
   },
   busy: {
-    // Keeps the log near 64 MB.
-    checkpointBytes: 20 * 1024 * 1024,
+    checkpointBytes,
     vacuumFewestRows: 20_000,
     vacuumShare: 1,
-    // Our own statements are planned by key whatever the statistics say; the app's wait for the end of a long load.
-    analyzeFewestRows: 200_000,
-    analyzeShare: 10,
+    // Our own statements are planned by key whatever the statistics say; those of the app wait for a pause in a long load.
+    analyzeFewestRows: 20_000,
+    analyzeShare: 4,
   },
 }
 

@@ -13,6 +13,7 @@ import {
   canonicalText,
   fieldsOf,
   inputOf,
+  isEntryOf,
   keyIsInput,
   type PlanColumn,
   sameKey,
@@ -121,7 +122,7 @@ export const ownerRowsAt = async (
     tx,
     `with ${inputOf(fieldsOf(plan.keys), 2)}
        select array[${keys.join(", ")}] as key, case when ${held.join(" and ")} then ${textArray(asked)} end as values
-       from input left join ${plan.held} p on p.${plan.own.instance} = $1::int4 and ${keyIsInput(plan, "p")}
+       from input left join ${plan.held} p on ${isEntryOf(plan, "p", "$1::int4")} and ${keyIsInput(plan, "p")}
          left join ${plan.app} t on ${keyIsInput(plan, "t")}
        order by input.ord`,
     [

@@ -5,7 +5,7 @@
 import { judge, type Visibility } from "../store/version.ts"
 import { type Applying, storedVersion } from "./applying.ts"
 import { addCounts, select, versionOfRow, type VersionRow } from "./session.ts"
-import { once, sameKey, type TablePlan } from "./sql.ts"
+import { isEntryOf, once, sameKey, type TablePlan } from "./sql.ts"
 import { type Counts, upsertApp, versionColumns } from "./statements.ts"
 
 /** Makes readable what wins among the waiting rows of the share's instance. */
@@ -34,7 +34,7 @@ const waitingVersions = (plan: TablePlan): string =>
   once(plan, "waiting versions", () => {
     const { own } = plan
     return `select distinct ${versionColumns(plan, "p", false)}
-      from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")} and p.${own.instance} = $1::int4
+      from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")} and ${isEntryOf(plan, "p", "$1::int4")}
       left join espalier.snapshots x on x.id = p.${own.snapshot} where s.${own.instance} = $1::int4`
   })
 
@@ -50,12 +50,12 @@ const settleRows = (plan: TablePlan): string =>
     const of = (alias: string): string => plan.columns.map(({ quoted }) => `${alias}.${quoted}`).join(", ")
     return `with won as materialized (
         select ${of("s")}, p.${own.writer} as o_writer, p.${own.lsn} as o_lsn, p.${own.snapshot} as o_snapshot
-        from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")} and p.${own.instance} = $1::int4
+        from ${plan.stage} s join ${plan.held} p on ${sameKey(plan, "p", "s")} and ${isEntryOf(plan, "p", "$1::int4")}
         where s.${own.instance} = $1::int4 and (p.${own.writer} = $1::int4 or (case when p.${own.lsn} is null
           then p.${own.snapshot} = any($2::int4[]) else p.${own.txid} = any($3::int8[]) end) is not true)),
       aside as (insert into ${plan.stage} as s (${columns}, ${own.instance}) select ${of("t")}, w.o_writer
         from won w join ${plan.app} t on ${sameKey(plan, "t", "w")}
-        join ${plan.held} q on ${sameKey(plan, "q", "w")} and q.${own.instance} = w.o_writer
+        join ${plan.held} q on ${sameKey(plan, "q", "w")} and ${isEntryOf(plan, "q", "w.o_writer")}
         join espalier.snapshots x on x.id = w.o_snapshot and x.state = 'pending'
         where w.o_writer <> $1::int4 and w.o_lsn is null
         on conflict (${keys}, ${own.instance}) do update set

@@ -177,6 +177,13 @@ export const inputOf = (fields: ReadonlyArray<Field>, first = 1, name = "input")
 export const sameKey = (plan: TablePlan, left: string, right: string): string =>
   plan.keys.map(({ quoted }) => `${left}.${quoted} = ${right}.${quoted}`).join(" and ")
 
+/**
+ * Whether an entry that is looked up by its key is the instance's. Written so that no index on the instance can serve it: without
+ * statistics Postgres would go through all entries of the instance for each key.
+ */
+export const isEntryOf = (plan: TablePlan, alias: string, instance: string): string =>
+  `${alias}.${plan.own.instance} + 0 = ${instance}`
+
 /** `left.key = input.cN and …`. */
 export const keyIsInput = (plan: TablePlan, left: string, input = "input"): string =>
   plan.keys.map((key) => `${left}.${key.quoted} = ${input}.${key.input}`).join(" and ")

@@ -9,6 +9,7 @@ import {
   type Field,
   fieldsOf,
   inputOf,
+  isEntryOf,
   keyIsInput,
   once,
   type PlanColumn,
@@ -183,6 +184,10 @@ export const reviseFields = (plan: TablePlan): ReadonlyArray<Field> => [
 export const reviseRows = (plan: TablePlan): string =>
   `with ${inputOf(reviseFields(plan))}, revised as (${setVersion(plan)} returning 1) select 0 as updated`
 
+/** Whether the row `p` of provenance or stage, found by its key, is the instance's. */
+const isOf = (plan: TablePlan, table: string, instance: string): string =>
+  table === plan.held ? isEntryOf(plan, "p", instance) : `p.${plan.own.instance} = ${instance}`
+
 /** Fields of {@link retagRows} and of its twin for the stage. */
 export const retagFields = (plan: TablePlan): ReadonlyArray<Field> => [...fieldsOf(plan.keys), ...tagFields]
 
@@ -190,7 +195,7 @@ export const retagFields = (plan: TablePlan): ReadonlyArray<Field> => [...fields
 export const retagRows = (plan: TablePlan, table: string): string => {
   const fields = retagFields(plan)
   return `with ${inputOf(fields)} update ${table} as p set ${plan.own.tags} = v_tags, ${plan.own.active} = v_active
-    from input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${fields.length + 1}::int4`
+    from input where ${keyIsInput(plan, "p")} and ${isOf(plan, table, `$${fields.length + 1}::int4`)}`
 }
 
 /** The instance lets go of rows; those that nobody else holds are deleted. An instance alone in its table asks nobody. */
@@ -212,7 +217,7 @@ const buildDrop = (
     ? deleteOrphans(plan, `o.${plan.own.instance} <> ${instance}`)
     : `dead as (delete from ${plan.app} t using gone g where ${sameKey(plan, "t", "g")} returning 1)`
   return `with ${inputOf(fieldsOf(plan.keys))}, ${waiting}
-    gone as (delete from ${plan.held} p using input where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = ${instance}
+    gone as (delete from ${plan.held} p using input where ${keyIsInput(plan, "p")} and ${isEntryOf(plan, "p", instance)}
       returning ${plan.keys.map(({ quoted }) => `p.${quoted}`).join(", ")}),
     ${dead}
     select (select count(*) from dead)::int4 as deleted, (select count(*) from gone)::int4 as held`
@@ -238,7 +243,7 @@ export const missingRows = (plan: TablePlan, table: string): string =>
     plan,
     `missing ${table}`,
     () => `with ${inputOf(fieldsOf(plan.keys))} select input.ord::int4 as ord from input where not exists
-    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and p.${plan.own.instance} = $${plan.keys.length + 1}::int4)`,
+    (select 1 from ${table} p where ${keyIsInput(plan, "p")} and ${isOf(plan, table, `$${plan.keys.length + 1}::int4`)})`,
   )
 
 /** Version columns of a provenance or stage row `alias`, as text, with what its snapshot saw. */

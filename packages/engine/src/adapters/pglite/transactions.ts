@@ -158,7 +158,7 @@ const rawly = async <Value>(
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
-  if (!raw.isOpen) await raw.open()
+  await raw.open()
   raw.begin(changes ? settings : null)
   try {
     const value = await body({
