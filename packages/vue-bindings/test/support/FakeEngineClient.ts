@@ -5,7 +5,7 @@
  */
 import type { GraphData } from "@espalier/engine/graph"
 import type { EngineStatus, Explanation, InstanceStatus, JournalEntry } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, LeaseRequest } from "@espalier/worker"
+import type { EngineCalls, EngineClient, HostPhase, LeaseRequest, StorageStatus } from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string
@@ -32,6 +32,9 @@ export interface FakeEngineClient extends EngineClient {
   readonly setStatus: (status: EngineStatus) => void
   readonly setPhase: (phase: HostPhase) => void
   readonly setLeader: (isLeader: boolean) => void
+  readonly setStorage: (storage: StorageStatus) => void
+  /** What the engine says to `setParams` from now on. */
+  readonly refuseParams: () => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
@@ -93,8 +96,11 @@ const makeQueries = () => {
 
 export const makeFakeClient = (
   graph: GraphData,
-  params: Readonly<Record<string, string>> = { userId: "u1" },
+  firstParams: Readonly<Record<string, string>> = { userId: "u1" },
 ): FakeEngineClient => {
+  let params = firstParams
+  let takesParams = true
+  let storage: StorageStatus | null = null
   let status: EngineStatus | null = null
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
@@ -104,6 +110,7 @@ export const makeFakeClient = (
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
+  const onStorage = listenersOf<StorageStatus>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
   const queries = makeQueries()
   const answers: {
@@ -127,11 +134,17 @@ export const makeFakeClient = (
     holders: () => [],
     journal: () => journal,
     wipe: () => true,
+    evict: (key) => status?.instances[key]?.desired === false,
     setCredentials: () => true,
   }
   return {
     graph,
-    params,
+    get params() {
+      return params
+    },
+    get storage() {
+      return storage
+    },
     get status() {
       return status
     },
@@ -148,13 +161,14 @@ export const makeFakeClient = (
       return queries.asked()
     },
     get listeners() {
-      return onStatus.size() + onPhase.size() + onCommit.size()
+      return onStatus.size() + onPhase.size() + onCommit.size() + onStorage.size()
     },
     leases,
     commands,
     onStatus: onStatus.add,
     onPhase: onPhase.add,
     onCommit: onCommit.add,
+    onStorage: onStorage.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
     acquire: (lease) => {
@@ -171,6 +185,11 @@ export const makeFakeClient = (
       commands.push([name, ...args])
       return received(answers[name](...args))
     },
+    setParams: async (next) => {
+      if (takesParams) params = received(next)
+      if (status !== null) onStatus.tell(received(status))
+      return takesParams
+    },
     close: async () => {},
     answerWith: queries.answerWith,
     setStatus: (next) => {
@@ -185,6 +204,11 @@ export const makeFakeClient = (
       isLeader = next
       onCommit.tell({ tables: Object.keys(graph.tables) })
     },
+    setStorage: (next) => {
+      storage = received(next)
+      onStorage.tell(storage)
+    },
+    refuseParams: () => void (takesParams = false),
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
