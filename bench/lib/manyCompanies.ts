@@ -3,15 +3,17 @@
  * once and is quiet from then on. Exists so that the reconciler alone is measured: no SQL, no sockets, no script to walk
  * through. Called by the suite `reconcile`.
  */
-import { Effect, Stream } from "effect"
-import { LocalStore, ShapeSource } from "@espalier/engine"
+import { Effect } from "effect"
+import { changesOf, LocalStore, ShapeSource } from "@espalier/engine"
 import type {
   Batch,
   CommitResult,
   InstanceCommit,
   OwnerRow,
   SourceEvent,
+  SourceListener,
   StoredInstance,
+  Subscribe,
 } from "@espalier/engine"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
 import { isChange, type Instance } from "@espalier/engine/protocol"
@@ -170,32 +172,26 @@ export const membership = (operation: "insert" | "delete", index: number, lsn: n
 
 /** Answers each run once; later batches are handed in by `push`. Counts runs now open. */
 export const makeQuietSource = (companies: number) => {
-  const open = new Map<string, (event: SourceEvent) => void>()
+  const open = new Map<string, SourceListener>()
   let starts = 0
+  const subscribe: Subscribe = (instance, resume, listener) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        starts += 1
+        const rows = resume === null ? serverRows(instance, companies) : []
+        const first = batchOf(
+          instance.key,
+          1,
+          rows.map((row) => insertOf(row)),
+        )
+        listener.onEvent(first, () => open.set(instance.key, listener))
+      }),
+      () => Effect.sync(() => open.delete(instance.key)),
+    )
   const source = ShapeSource.of({
     connections: () => ({ open: open.size, waiting: 0, max: Number.MAX_SAFE_INTEGER }),
-    changes: (instance, resume) => {
-      let first = true
-      const pull = Effect.suspend(() => {
-        if (first) {
-          first = false
-          starts += 1
-          const rows = resume === null ? serverRows(instance, companies) : []
-          return Effect.succeed([
-            batchOf(
-              instance.key,
-              1,
-              rows.map((row) => insertOf(row)),
-            ),
-          ] as const)
-        }
-        return Effect.callback<readonly [SourceEvent]>((go) => {
-          open.set(instance.key, (event) => go(Effect.succeed([event])))
-          return Effect.sync(() => open.delete(instance.key))
-        })
-      })
-      return Stream.fromPull(Effect.succeed(pull))
-    },
+    changes: changesOf(subscribe),
+    subscribe,
   })
   return {
     source,
@@ -204,10 +200,10 @@ export const makeQuietSource = (companies: number) => {
     /** Runs ever started. */
     starts: (): number => starts,
     push: (key: string, event: SourceEvent): void => {
-      const go = open.get(key)
-      if (go === undefined) throw new Error(`${key} has no run that waits`)
+      const listener = open.get(key)
+      if (listener === undefined) throw new Error(`${key} has no run that waits`)
       open.delete(key)
-      go(event)
+      listener.onEvent(event, () => open.set(key, listener))
     },
   }
 }

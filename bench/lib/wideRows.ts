@@ -2,6 +2,7 @@
  * The rows every suite works with: seven columns, about 250 bytes as CSV, values as Postgres text, the same for every run. A
  * message is what a shape's log carries after `JSON.parse`. Pure.
  */
+import { seeded } from "@espalier/engine/testing"
 import type { ChangeMessage, Message } from "@espalier/engine/protocol"
 
 /** Columns of the wide table and their types, in order. */
@@ -26,17 +27,6 @@ export const wideDdl = (name: string): string =>
 
 const roles = ["member", "admin", "owner", 'viewer, "read only"']
 
-/** Mulberry32. */
-const generator = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 const uuidFrom = (next: () => number): string => {
   const word = (): string =>
     Math.floor(next() * 4_294_967_296)
@@ -46,7 +36,7 @@ const uuidFrom = (next: () => number): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`
 }
 
-const generatorOf = (shape: number): (() => number) => generator(shape * 7919 + 1)
+const generatorOf = (shape: number): (() => number) => seeded(shape * 7919 + 1).next
 
 /** The company of every row of a shape. */
 export const companyOf = (shape: number): string => uuidFrom(generatorOf(shape))

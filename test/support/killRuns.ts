@@ -16,7 +16,7 @@ import { Engine, LocalStore } from "@espalier/engine"
 import type { EngineStatus, JournalEntry } from "@espalier/engine/protocol"
 import { PgliteLocalStore } from "@espalier/engine/pglite"
 import { graph } from "../../packages/engine/examples/workspaces.graph.ts"
-import { type Seeded, seeded } from "../../packages/engine/test/support/seeded.ts"
+import { type Seeded, seeded } from "@espalier/engine/testing"
 import { eventually, localEngine, NotYet } from "./localEngine.ts"
 import { amara, company, local, mei, seededDatabase, serve, tables, truth } from "./world.ts"
 

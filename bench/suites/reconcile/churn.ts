@@ -12,6 +12,7 @@ import {
   ShapeSource,
 } from "@espalier/engine"
 import { client, eq, Graph, identity, param } from "@espalier/engine/graph"
+import { seeded } from "@espalier/engine/testing"
 import { makeCompaniesStore, makeQuietSource, userId } from "../../lib/manyCompanies.ts"
 import { atMost, type Measure, measureOf, type SuiteOptions } from "../../lib/measure.ts"
 import { VirtualTime } from "../../lib/virtualTime.ts"
@@ -53,17 +54,6 @@ const makeFiberCount = () => {
   return { service, running: (): number => running }
 }
 
-/** A small, repeatable random source (mulberry32). */
-const randomFrom = (seed: number) => {
-  let state = seed >>> 0
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return (((mixed ^ (mixed >>> 14)) >>> 0) % 1_000_000) % below
-  }
-}
-
 const start = async () => {
   const time = new VirtualTime()
   const fibers = makeFiberCount()
@@ -86,7 +76,7 @@ const start = async () => {
 export const measureChurn = async (options: SuiteOptions): Promise<ReadonlyArray<Measure>> => {
   if (!options.wants("churn.leaks")) return []
   const { engine, fibers, quiet, scope, store, time } = await start()
-  const below = randomFrom(7)
+  const { below } = seeded(7)
   const leases: Array<Scope.Closeable> = []
   const release = async (): Promise<void> => {
     const [lease] = leases.splice(below(leases.length), 1)

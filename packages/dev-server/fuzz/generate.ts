@@ -2,7 +2,7 @@
  * Makes requests from a seed: most of them sensible, so that they reach deep, with something odd in many. What was asked
  * of the filter is kept beside the request, so that the judge can ask Postgres about every row that comes back. Pure.
  */
-import type { Rng } from "../test/support/random.ts"
+import type { Seeded } from "@espalier/engine/testing"
 import {
   conditions,
   broken,
@@ -39,7 +39,7 @@ const add = (query: URLSearchParams, name: string, value: string | null): void =
 }
 
 /** Where a request may go on from, beside new shapes. */
-export const makeRequest = (rng: Rng, seen: ReadonlyArray<Seen>): FuzzRequest => {
+export const makeRequest = (rng: Seeded, seen: ReadonlyArray<Seen>): FuzzRequest => {
   if (seen.length > 0 && rng.chance(0.35)) return goOn(rng, rng.pick(seen))
   const query = new URLSearchParams()
   const filter = addDefinition(rng, query)
@@ -62,7 +62,7 @@ export const makeRequest = (rng: Rng, seen: ReadonlyArray<Seen>): FuzzRequest =>
 }
 
 /** The next request of a client that holds a handle, mostly well behaved. */
-const goOn = (rng: Rng, { filter, handle, offset, query }: Seen): FuzzRequest => {
+const goOn = (rng: Seeded, { filter, handle, offset, query }: Seen): FuzzRequest => {
   const next = new URLSearchParams(query)
   next.set("handle", rng.chance(0.95) ? handle : `${handle}1`)
   next.set("offset", rng.chance(0.9) ? offset : rng.pick(offsets))
@@ -72,7 +72,7 @@ const goOn = (rng: Rng, { filter, handle, offset, query }: Seen): FuzzRequest =>
   return { method: "GET", path: `/v1/shape?${next}`, headers: someHeaders(rng), body: null, filter }
 }
 
-const addDefinition = (rng: Rng, query: URLSearchParams): FuzzRequest["filter"] => {
+const addDefinition = (rng: Seeded, query: URLSearchParams): FuzzRequest["filter"] => {
   const isPlain = rng.chance(0.85)
   const table = isPlain ? rng.pick(["items", "items", "items", ...tables]) : rng.pick(badTables)
   add(query, "table", rng.chance(0.98) ? table : null)
@@ -115,7 +115,7 @@ const noise = [
   "table[a]",
 ]
 
-const addNoise = (rng: Rng, query: URLSearchParams): void => {
+const addNoise = (rng: Seeded, query: URLSearchParams): void => {
   while (rng.chance(0.15)) query.append(rng.pick(noise), rng.pick(oddTexts))
   if (!rng.chance(0.12)) return
   query.append("subset__where", rng.pick(["id > 3", "true or true", "id = $1", "n = 1) or (true", ...broken]))
@@ -126,7 +126,7 @@ const addNoise = (rng: Rng, query: URLSearchParams): void => {
   if (rng.chance(0.2)) query.append("subset__offset", rng.pick(["1", "0", "-1", "x"]))
 }
 
-const someBody = (rng: Rng): string =>
+const someBody = (rng: Seeded): string =>
   rng.pick([
     "",
     "{",
@@ -149,7 +149,7 @@ const someBody = (rng: Rng): string =>
     "\u0000\u0001",
   ])
 
-const someHeaders = (rng: Rng): Record<string, string> => {
+const someHeaders = (rng: Seeded): Record<string, string> => {
   const headers: Record<string, string> = {}
   if (rng.chance(0.1)) headers["origin"] = rng.pick(["http://app.example", "null", "x"])
   if (rng.chance(0.1)) headers["if-none-match"] = rng.pick(["*", '"a"', 'W/"a"', '"a", "b"', ",", '"'])

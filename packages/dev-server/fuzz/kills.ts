@@ -8,7 +8,7 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { makeRng, type Rng } from "../test/support/random.ts"
+import { seeded, type Seeded } from "@espalier/engine/testing"
 import { ReplayClient } from "../test/support/ReplayClient.ts"
 
 /** How a run is made. */
@@ -77,8 +77,8 @@ const sql = async (url: string, text: string): Promise<ReadonlyArray<string>> =>
   return (results[0]?.rows ?? []).map((row) => String(Object.values(row)[0]))
 }
 
-const someWrite = (rng: Rng): string => {
-  const id = rng.int(1, 60)
+const someWrite = (rng: Seeded): string => {
+  const id = rng.between(1, 60)
   return rng.pick([
     `update items set n = (n + 1) % 10 where id % 500 = ${id}`,
     `update items set text = 'changed ${id}' where id = ${id}`,
@@ -92,7 +92,7 @@ const someWrite = (rng: Rng): string => {
 /** Writes and follows until the server is gone. Requests that break off are what a kill does. */
 const useUntilGone = async (
   running: Running,
-  rng: Rng,
+  rng: Seeded,
   clients: ReadonlyArray<ReplayClient>,
 ): Promise<void> => {
   let isGone = false
@@ -117,7 +117,7 @@ const useUntilGone = async (
 /** Runs. */
 export const killRun = async ({ kills, seed, tell }: KillOptions): Promise<KillReport> => {
   const folder = mkdtempSync(join(tmpdir(), "espalier-kills-"))
-  const rng = makeRng(seed)
+  const rng = seeded(seed)
   const findings: Array<string> = []
   let [continued, refetched] = [0, 0]
   let clients: ReadonlyArray<ReplayClient> | null = null
@@ -140,7 +140,7 @@ export const killRun = async ({ kills, seed, tell }: KillOptions): Promise<KillR
         }
         tell?.(`life ${life}: ${continued} went on, ${refetched} began again, ${findings.length} findings`)
       }
-      if (!isLast) setTimeout(() => running.child.kill("SIGKILL"), rng.int(1, 1_500))
+      if (!isLast) setTimeout(() => running.child.kill("SIGKILL"), rng.between(1, 1_500))
       else running.child.kill("SIGTERM")
       if (isLast) await once(running.child, "exit")
       else await useUntilGone(running, rng, clients)

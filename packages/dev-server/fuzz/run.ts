@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { DevServer, type DevServerHandle } from "../src/DevServer.ts"
-import { makeRng, type Rng } from "../test/support/random.ts"
+import { seeded, type Seeded } from "@espalier/engine/testing"
 import { type FuzzRequest, makeRequest, type Seen } from "./generate.ts"
 import { type FuzzAnswer, judgeForm, rowsOf } from "./judge.ts"
 import { schema, someWrite } from "./tables.ts"
@@ -75,7 +75,7 @@ class Run {
   readonly #options: FuzzOptions
   readonly #db: PGlite
   readonly #server: DevServerHandle
-  readonly #rng: Rng
+  readonly #rng: Seeded
   readonly #seen: Array<Seen> = []
   readonly #findings: Array<Finding> = []
   readonly #byStatus: Record<string, number> = {}
@@ -85,7 +85,7 @@ class Run {
     this.#options = options
     this.#db = db
     this.#server = server
-    this.#rng = makeRng(options.seed)
+    this.#rng = seeded(options.seed)
   }
 
   async all(): Promise<FuzzReport> {
@@ -93,7 +93,8 @@ class Run {
     const start = performance.now()
     let sent = 0
     while (sent < requests && this.#findings.length < maxFindings) {
-      for (let write = this.#rng.int(0, 3); write > 0; write -= 1) await this.#db.exec(someWrite(this.#rng))
+      for (let write = this.#rng.between(0, 3); write > 0; write -= 1)
+        await this.#db.exec(someWrite(this.#rng))
       const count = Math.min(requestsPerBatch, requests - sent)
       const batch = Array.from({ length: count }, () => makeRequest(this.#rng, this.#seen))
       await inParallel(batch, concurrency, (request) => this.#one(request))
@@ -149,7 +150,7 @@ class Run {
     if (status !== 200 || typeof handle !== "string" || typeof offset !== "string") return
     const query = path.slice(path.indexOf("?") + 1)
     this.#seen.push({ query, handle, offset, filter })
-    if (this.#seen.length > maxSeen) this.#seen.splice(this.#rng.int(0, maxSeen - 1), 1)
+    if (this.#seen.length > maxSeen) this.#seen.splice(this.#rng.between(0, maxSeen - 1), 1)
   }
 
   async #waitersLeft(): Promise<number> {

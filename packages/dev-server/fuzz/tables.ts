@@ -1,5 +1,5 @@
 /** The tables fuzz requests are made against, and the writes that happen between them. Pure. */
-import type { Rng } from "../test/support/random.ts"
+import type { Seeded } from "@espalier/engine/testing"
 
 export const schema = `
   create schema "Other";
@@ -22,12 +22,12 @@ export const schema = `
 const texts = ["'one'", "'it''s'", "''", "E'back\\\\slash'", "'Ünï'"]
 
 /** A write to one of the tables. */
-export const someWrite = (rng: Rng): string => {
-  const id = rng.int(1, 60)
+export const someWrite = (rng: Seeded): string => {
+  const id = rng.between(1, 60)
   const values = [
     id,
     rng.pick(texts),
-    rng.pick(["null", String(rng.int(-3, 9))]),
+    rng.pick(["null", String(rng.between(-3, 9))]),
     rng.pick(["true", "false", "null"]),
     rng.pick(["null", "'00000000-0000-4000-8000-000000000001'"]),
     rng.pick(["null", "1.50", "-3"]),
@@ -40,10 +40,10 @@ export const someWrite = (rng: Rng): string => {
     `insert into items values (${values.join()}) on conflict (id) do update set n = excluded.n, title = excluded.title`,
     `insert into items values (${values.join()}) on conflict do nothing`,
     `update items set done = not done where id > ${id}`,
-    `update items set id = ${rng.int(61, 99)} where id = ${id} and not exists (select from items where id > 60)`,
+    `update items set id = ${rng.between(61, 99)} where id = ${id} and not exists (select from items where id > 60)`,
     `delete from items where id = ${id}`,
-    `insert into members values (${rng.int(0, 5)}, ${id}) on conflict do nothing`,
+    `insert into members values (${rng.between(0, 5)}, ${id}) on conflict do nothing`,
     `delete from members where item_id = ${id}`,
-    `update keyless set a = ${rng.int(0, 3)}`,
+    `update keyless set a = ${rng.between(0, 3)}`,
   ])
 }

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
 import { DevServer } from "../src/index.ts"
-import { makeRng } from "./support/random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { ReplayClient } from "./support/ReplayClient.ts"
 
 let db: PGlite
@@ -86,17 +86,17 @@ describe("Shapes of a constant", () => {
           return new ReplayClient(server.url, { table: "facts", where, ...given })
         })
         for (const client of clients) yield* Effect.promise(() => client.catchUp())
-        const rng = makeRng(seed)
+        const rng = seeded(seed)
         const some = (column: string) => rng.pick(values[column] ?? [])
         for (let round = 0; round < 5; round += 1) {
           for (let write = 0; write < 12; write += 1) {
-            const id = rng.int(1, 12)
+            const id = rng.between(1, 12)
             const column = rng.pick(columns)
             const statement = rng.pick([
               `insert into facts (id, ${columns.join()}) values (${id}, ${columns.map(some).join()}) on conflict do nothing`,
               `update facts set ${column} = ${some(column)} where id = ${id}`,
               `update facts set ${column} = ${some(column)}`,
-              `update facts set id = ${rng.int(13, 30)} where id = ${id} and not exists (select from facts where id > 12)`,
+              `update facts set id = ${rng.between(13, 30)} where id = ${id} and not exists (select from facts where id > 12)`,
               `delete from facts where id = ${id}`,
             ])
             yield* Effect.promise(() => db.exec(statement))

@@ -8,7 +8,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
 import { DevServer } from "../src/index.ts"
-import { firstSeed, makeRng, type Rng, runs } from "./support/random.ts"
+import { seeded, type Seeded } from "@espalier/engine/testing"
+import { firstSeed, runs } from "./support/seeds.ts"
 import { ReplayClient } from "./support/ReplayClient.ts"
 
 const schema = `
@@ -104,14 +105,15 @@ const cases: ReadonlyArray<Case> = [
   },
 ]
 
-const nullable = (rng: Rng, high: number): string => (rng.chance(0.15) ? "NULL" : String(rng.int(1, high)))
+const nullable = (rng: Seeded, high: number): string =>
+  rng.chance(0.15) ? "NULL" : String(rng.between(1, high))
 const names = ["'a'", "'b'", "'c'", "'d'", "''", "NULL"]
 
-const valuesOf: Readonly<Record<string, (rng: Rng) => Readonly<Record<string, string>>>> = {
+const valuesOf: Readonly<Record<string, (rng: Seeded) => Readonly<Record<string, string>>>> = {
   companies: (rng) => ({ name: rng.pick(names), owner: nullable(rng, 3) }),
   members: (rng) => ({ company_id: nullable(rng, 5), user_id: nullable(rng, 3) }),
   workspaces: (rng) => ({
-    company_id: `(SELECT id FROM companies WHERE id = ${rng.int(1, 5)})`,
+    company_id: `(SELECT id FROM companies WHERE id = ${rng.between(1, 5)})`,
     lead: nullable(rng, 3),
   }),
   folders: (rng) => ({ workspace_id: nullable(rng, 8), position: nullable(rng, 3), name: rng.pick(names) }),
@@ -119,11 +121,11 @@ const valuesOf: Readonly<Record<string, (rng: Rng) => Readonly<Record<string, st
 
 const maxId: Readonly<Record<string, number>> = { companies: 5, members: 8, workspaces: 8, folders: 12 }
 
-const randomStatement = (rng: Rng): string => {
+const randomStatement = (rng: Seeded): string => {
   const table = rng.pick(["companies", "members", "members", "workspaces", "folders", "folders"])
   const values = valuesOf[table]?.(rng) ?? {}
-  const id = rng.int(1, maxId[table] ?? 1)
-  const dice = rng.int(1, 100)
+  const id = rng.between(1, maxId[table] ?? 1)
+  const dice = rng.between(1, 100)
   if (dice <= 45) {
     const list = Object.keys(values)
     return `insert into ${table} (id, ${list.join(", ")}) values (${id}, ${Object.values(values).join(", ")})
@@ -131,9 +133,9 @@ const randomStatement = (rng: Rng): string => {
   }
   const one = rng.pick(Object.entries(values))
   if (dice <= 65) return `update ${table} set ${one[0]} = ${one[1]} where id = ${id}`
-  if (dice <= 75) return `update ${table} set ${one[0]} = ${one[1]} where id % 3 = ${rng.int(0, 2)}`
+  if (dice <= 75) return `update ${table} set ${one[0]} = ${one[1]} where id % 3 = ${rng.between(0, 2)}`
   if (dice <= 80 && table !== "companies") {
-    return `update ${table} set id = ${id} where id = ${rng.int(1, maxId[table] ?? 1)} and not exists (select from ${table} where id = ${id})`
+    return `update ${table} set id = ${id} where id = ${rng.between(1, maxId[table] ?? 1)} and not exists (select from ${table} where id = ${id})`
   }
   if (dice === 81 && table === "members") return "truncate members"
   if (dice === 82 && table === "folders") return "truncate folders"
@@ -169,9 +171,11 @@ const byId = (rows: ReadonlyArray<Record<string, string | null>>) =>
     .sort((a, b) => Number(a["id"]) - Number(b["id"]))
     .map((row) => Object.fromEntries(Object.entries(row).sort()))
 
-const writeSome = async (rng: Rng, log: Array<string>): Promise<void> => {
-  for (let n = rng.int(1, 4); n > 0; n -= 1) {
-    const statements = Array.from({ length: rng.chance(0.5) ? 1 : rng.int(2, 5) }, () => randomStatement(rng))
+const writeSome = async (rng: Seeded, log: Array<string>): Promise<void> => {
+  for (let n = rng.between(1, 4); n > 0; n -= 1) {
+    const statements = Array.from({ length: rng.chance(0.5) ? 1 : rng.between(2, 5) }, () =>
+      randomStatement(rng),
+    )
     log.push(statements.join(";\n  "))
     const fails = rng.chance(0.05)
     try {
@@ -203,7 +207,7 @@ const followAll = (url: string): ReadonlyArray<Followed> =>
     return { test, query, client: new ReplayClient(url, query) }
   })
 
-const compare = (followed: ReadonlyArray<Followed>, rng: Rng, label: string, log: ReadonlyArray<string>) =>
+const compare = (followed: ReadonlyArray<Followed>, rng: Seeded, label: string, log: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     for (const { test, client } of followed) {
       if (rng.chance(0.2)) continue
@@ -222,7 +226,7 @@ const emptyTables = Effect.promise(() => db.exec("truncate companies, members, w
 const scenario = (seed: number) =>
   Effect.gen(function* () {
     const server = yield* DevServer.make({ db, chunkBytes: seed % 3 === 0 ? 300 : undefined })
-    const rng = makeRng(seed)
+    const rng = seeded(seed)
     const log: Array<string> = []
     yield* emptyTables
     yield* Effect.promise(() => writeSome(rng, log))
@@ -236,7 +240,7 @@ const scenario = (seed: number) =>
 /** The same over servers that stop and start again, with writes while none runs. */
 const restarts = (seed: number) =>
   Effect.gen(function* () {
-    const rng = makeRng(seed)
+    const rng = seeded(seed)
     const log: Array<string> = []
     yield* emptyTables
     yield* Effect.promise(() => writeSome(rng, log))
@@ -293,7 +297,7 @@ describe("A client that replays a shape", () => {
           Effect.gen(function* () {
             const { url } = yield* DevServer.make({ db, captureSchema: "kept" })
             const all = followAll(url)
-            yield* compare(all, { ...makeRng(1), chance: () => false }, "before", [])
+            yield* compare(all, { ...seeded(1), chance: () => false }, "before", [])
             return all
           }),
         )
@@ -304,7 +308,7 @@ describe("A client that replays a shape", () => {
           Effect.gen(function* () {
             const { url } = yield* DevServer.make({ db, captureSchema: "kept" })
             for (const one of followed) one.client = one.client.movedTo(url, one.query)
-            yield* compare(followed, { ...makeRng(1), chance: () => false }, "after", [])
+            yield* compare(followed, { ...seeded(1), chance: () => false }, "after", [])
           }),
         )
         assert.deepStrictEqual(

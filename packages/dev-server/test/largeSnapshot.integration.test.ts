@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
 import { DevServer, type DevServerHandle } from "../src/index.ts"
-import { makeRng } from "./support/random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { ReplayClient } from "./support/ReplayClient.ts"
 
 const rowCount = 40_000
@@ -73,10 +73,10 @@ describe("A snapshot of many pages", () => {
         const some = new ReplayClient(server.url, { table: "large", where: "n > 4", replica: "full" })
         const clients = [whole, some]
         const reading = Promise.all(clients.map((client) => client.catchUp()))
-        const rng = makeRng(seed)
+        const rng = seeded(seed)
         let isReading = true
         void reading.finally(() => (isReading = false))
-        const id = () => rng.int(0, rowCount * 2 + 10)
+        const id = () => rng.between(0, rowCount * 2 + 10)
         while (isReading) {
           yield* run(`
             update large set n = (n + 5) % 10 where id between ${id()} and ${id()} and id % 7 = 0 and id < 4000;

@@ -11,7 +11,7 @@ import { startPostgres } from "../conformance/postgres.ts"
 import { forget } from "../src/Backend.ts"
 import { makePool } from "../src/db/Postgres.ts"
 import { DevServer, type ServerOptions } from "../src/DevServer.ts"
-import { makeRng } from "./support/random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { ReplayClient } from "./support/ReplayClient.ts"
 
 const started = await startPostgres()
@@ -149,8 +149,8 @@ describe.skipIf(started.reason !== undefined)(
         isReading = false
       })
       const write = async (seed: number): Promise<void> => {
-        const rng = makeRng(seed)
-        const id = () => rng.int(1, 80_010)
+        const rng = seeded(seed)
+        const id = () => rng.between(1, 80_010)
         while (isReading) {
           await pool.query(
             `update t set n = (n + 5) % 10 where id between ${id()} and ${id()} and id % 70 = 0 and id < 4000`,

@@ -1,7 +1,10 @@
 /**
- * The embedded server, and the real one when `ELECTRIC_URL` and `DATABASE_URL` are set, do with transactions what the model server of
+ * The embedded server, the dev-server as a process on Postgres, and real Electric when `ELECTRIC_URL` and `DATABASE_URL` are set, do with transactions what the model server of
  * the engine's simulation does. What differs here is what a simulation would get wrong.
  */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { join } from "node:path"
 import { PGlite } from "@electric-sql/pglite"
 import { describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
@@ -10,7 +13,10 @@ import { afterAll, beforeAll } from "vitest"
 import { ShapeSource } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
 import { shapeServerContract, type ShapeServerHarness, type Write } from "@espalier/engine/testing"
+import { startPostgres } from "../conformance/postgres.ts"
 import { DevServer } from "../src/index.ts"
+
+const cli = join(import.meta.dirname, "../src/cli.ts")
 
 const tables = `
   drop table if exists groups, items;
@@ -68,22 +74,54 @@ describe("The embedded server", () => {
   }
 })
 
+/** A server and its Postgres that run elsewhere, by their URLs. */
+const byUrl = (serverUrl: string, databaseUrl: string) =>
+  Effect.gen(function* () {
+    const client = new Client({ connectionString: databaseUrl })
+    yield* Effect.acquireRelease(
+      Effect.promise(() => client.connect()),
+      () => Effect.promise(() => client.end()),
+    )
+    yield* Effect.promise(() => client.query(tables))
+    return yield* harness(serverUrl, (text) => Effect.promise(() => client.query(text)))
+  })
+
+const postgres = await startPostgres()
+
+// The way that real Electric is met below, walked with a server that is always there.
+describe.skipIf(postgres.postgres === undefined)("The dev-server as a process on Postgres, by URL", () => {
+  let child: ChildProcess | null = null
+  let url = ""
+
+  beforeAll(async () => {
+    const args = ["--port", "0", "--database-url", postgres.postgres?.url ?? ""]
+    child = spawn(process.execPath, [cli, ...args, "--long-poll-timeout", "2000"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+    if (child.stdout === null) throw new Error("the server's output is no pipe")
+    const [line] = (await once(child.stdout, "data")) as [Buffer]
+    url = (JSON.parse(line.toString()) as { readonly url: string }).url
+  }, 60_000)
+
+  afterAll(async () => {
+    const exited = child === null ? null : once(child, "exit")
+    child?.kill("SIGTERM")
+    await exited
+    await postgres.postgres?.close()
+  }, 60_000)
+
+  for (const { name, run } of shapeServerContract) {
+    const real = Effect.suspend(() => byUrl(url, postgres.postgres?.url ?? ""))
+    it.live(name, () => Effect.scoped(Effect.flatMap(real, run)), 60_000)
+  }
+})
+
 const electricUrl = process.env["ELECTRIC_URL"] ?? ""
 const databaseUrl = process.env["DATABASE_URL"] ?? ""
-
-const real = Effect.gen(function* () {
-  const client = new Client({ connectionString: databaseUrl })
-  yield* Effect.acquireRelease(
-    Effect.promise(() => client.connect()),
-    () => Effect.promise(() => client.end()),
-  )
-  yield* Effect.promise(() => client.query(tables))
-  return yield* harness(electricUrl, (text) => Effect.promise(() => client.query(text)))
-})
 
 // Only where a real server and its database are given.
 describe.skipIf(electricUrl === "" || databaseUrl === "")("Electric", () => {
   for (const { name, run } of shapeServerContract) {
-    it.live(name, () => Effect.scoped(Effect.flatMap(real, run)), 120_000)
+    it.live(name, () => Effect.scoped(Effect.flatMap(byUrl(electricUrl, databaseUrl), run)), 120_000)
   }
 })

@@ -1,12 +1,12 @@
 /**
  * A chain of five levels (regions, sites, buildings, rooms, sensors) with diamonds: rooms and sensors also arrive by a person's
- * favourites, and sensors once more by site. Exists to show, and to simulate, how deep and how overlapping a graph may be.
+ * favourites, and sensors once more by site; which rooms, the client chooses by their size. Exists to show, and to simulate, how deep and how overlapping a graph may be.
  */
-import { eq, Graph, identity, param } from "@espalier/engine/graph"
+import { client, eq, Graph, gte, identity, param } from "@espalier/engine/graph"
 
 export const graph = Graph.make({
   name: "buildings",
-  params: { userId: identity("text") },
+  params: { userId: identity("text"), minSeats: client("int4") },
   tables: {
     access: { columns: { id: "int4", user_id: "text", region_id: "text?" } },
     favourites: { columns: { user_id: "text", room_id: "text" }, primaryKey: ["user_id", "room_id"] },
@@ -26,7 +26,13 @@ export const graph = Graph.make({
     regions: { table: "regions", parent: "access", on: { id: "region_id" }, key: "region-{id}" },
     sites: { table: "sites", parent: "regions", on: { region_id: "id" }, key: "region-{id}-sites" },
     buildings: { table: "buildings", parent: "sites", on: { site_id: "id" }, key: "site-{id}-buildings" },
-    rooms: { table: "rooms", parent: "buildings", on: { building_id: "id" }, key: "building-{id}-rooms" },
+    rooms: {
+      table: "rooms",
+      parent: "buildings",
+      on: { building_id: "id" },
+      where: gte("seats", param("minSeats")),
+      key: "building-{id}-rooms",
+    },
     sensors: {
       table: "sensors",
       parent: "rooms",

@@ -21,6 +21,7 @@ import type {
   RowExplanation,
 } from "./protocol/InstanceStatus.ts"
 import type { CommitNotice, Lease } from "./protocol/Lease.ts"
+import type { RequestEntry } from "./protocol/RequestEntry.ts"
 import { explain, explainRow } from "./reconciler/explain.ts"
 import type { Input } from "./reconciler/Input.ts"
 import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reconciler.ts"
@@ -28,7 +29,11 @@ import { make, type Reconciler, type ReconcilerOptions } from "./reconciler/Reco
 export type { CommitNotice, Lease } from "./protocol/Lease.ts"
 export type { ReconcilerOptions as EngineOptions } from "./reconciler/Reconciler.ts"
 
-const ask = Effect.fnUntraced(function* (reconciler: Reconciler, tag: "Retry" | "Refetch", key: string) {
+const ask = Effect.fnUntraced(function* (
+  reconciler: Reconciler,
+  tag: "Retry" | "Refetch" | "Evict",
+  key: string,
+) {
   const known = yield* Deferred.make<boolean>()
   yield* Queue.offer(reconciler.inputs, { _tag: tag, key, known })
   return yield* Deferred.await(known)
@@ -78,6 +83,11 @@ export class Engine extends Context.Service<
     readonly retry: (key: string) => Effect.Effect<boolean>
     /** Fetches an instance anew, old rows staying readable until the swap. False when no such instance. */
     readonly refetch: (key: string) => Effect.Effect<boolean>
+    /**
+     * Gives up the rows of an instance that is only kept, and of what hangs on it, to free space. False when there is no such
+     * instance or it is desired.
+     */
+    readonly evict: (key: string) => Effect.Effect<boolean>
     /** Holds everything for a named, counted reason. */
     readonly pause: (reason: PauseReason) => Effect.Effect<void>
     /** Lifts one count of a reason; the last one resumes from the checkpoints. */
@@ -96,6 +106,8 @@ export class Engine extends Context.Service<
     ) => Effect.Effect<RowExplanation, StoreError>
     /** Newest last. */
     readonly journal: Effect.Effect<ReadonlyArray<JournalEntry>>
+    /** The last HTTP requests, oldest first, without secrets; none where the source makes none. */
+    readonly requests: Effect.Effect<ReadonlyArray<RequestEntry>>
     /** Stops everything, then removes every row and instance from the store. The engine stays stopped. */
     readonly wipe: Effect.Effect<void, StoreError>
   }
@@ -119,6 +131,7 @@ export class Engine extends Context.Service<
       setParams: (params) => setParams(reconciler, params),
       retry: (key) => ask(reconciler, "Retry", key),
       refetch: (key) => ask(reconciler, "Refetch", key),
+      evict: (key) => ask(reconciler, "Evict", key),
       pause: (reason) => offer({ _tag: "Pause", reason }),
       resume: (reason) => offer({ _tag: "Resume", reason }),
       explain: (key) => Effect.sync(() => explain(reconciler.world, key)),
@@ -128,6 +141,7 @@ export class Engine extends Context.Service<
           explainRow(reconciler.world, table, primaryKey, keys),
         ),
       journal: Effect.sync(() => reconciler.world.journal.entries()),
+      requests: Effect.sync(reconciler.requests),
       wipe: wipe(reconciler),
     })
   }

@@ -24,4 +24,12 @@ export type {
   TableChange,
 } from "./ports/LocalStore.ts"
 export { ShapeSource } from "./ports/ShapeSource.ts"
-export type { Batch, MustRefetch, SourceEvent, SourceSignal } from "./ports/ShapeSource.ts"
+export type {
+  Batch,
+  MustRefetch,
+  SourceEvent,
+  SourceListener,
+  SourceSignal,
+  Subscribe,
+} from "./ports/ShapeSource.ts"
+export { changesOf } from "./ports/subscriptions.ts"

@@ -7,7 +7,7 @@ import type { PGlite } from "@electric-sql/pglite"
 import { Wire } from "@espalier/engine/protocol"
 import { Gateway, type GatewayIdentity, type Rules } from "../src/index.ts"
 import { type Caller, type Draft, generate, targetOf } from "./generate.ts"
-import { chanceOf } from "./random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { emptyReport, found, judgeRefusal, judgeRows, type Report, type SeenRow } from "./verdict.ts"
 import { type AttackedGraph, graph, type Reach, rules as soundRules } from "./world.ts"
 
@@ -74,7 +74,7 @@ const requestOf = (draft: Draft): Request | null => {
 /** Attacks the decision. */
 export const attackDecisions = async (run: DecisionRun): Promise<Report> => {
   const report = emptyReport(run.seed)
-  const random = chanceOf(run.seed)
+  const random = seeded(run.seed)
   const rowsOf = interpreter(run.db)
   const asked: { url: URL | null } = { url: null }
   let faults: Array<unknown> = []

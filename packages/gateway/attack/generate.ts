@@ -2,7 +2,7 @@
  * Makes requests to attack with: each starts as one a real client could send, for the caller's own rows or for somebody else's, and is then bent
  * by up to five mutations of path, encoding, parameters, body, headers and credentials. Pure; the seed decides everything.
  */
-import type { Chance } from "./random.ts"
+import type { Seeded } from "@espalier/engine/testing"
 import { companies, people } from "./world.ts"
 
 /** Whose token a request carries. `null`: none, or one that is nobody's. */
@@ -52,7 +52,7 @@ const paths = [
 ] as const // oxfmt-ignore
 
 /** Another spelling of a name that a careless reader takes for the same. */
-const respell = (random: Chance, name: string): string => {
+const respell = (random: Seeded, name: string): string => {
   const at = random.below(Math.max(1, name.length))
   const hex = (text: string): string =>
     [...new TextEncoder().encode(text)].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")
@@ -72,7 +72,7 @@ const respell = (random: Chance, name: string): string => {
   ])
 }
 
-const respellUuid = (random: Chance, uuid: string): string =>
+const respellUuid = (random: Seeded, uuid: string): string =>
   random.pick([
     uuid,
     uuid.toUpperCase(),
@@ -86,13 +86,13 @@ const respellUuid = (random: Chance, uuid: string): string =>
 
 const tokens = ["expired", "forged", "garbage", "none"] as const
 
-const callerOf = (random: Chance): Caller => {
+const callerOf = (random: Seeded): Caller => {
   const userId = random.pick(people)
   return random.chance(0.85) ? { userId, token: "valid" } : { userId: null, token: random.pick(tokens) }
 }
 
 /** A request that a client of this graph could send, to rows that may be anybody's. */
-const plain = (random: Chance, caller: Caller): Draft => {
+const plain = (random: Seeded, caller: Caller): Draft => {
   const node = random.pick(nodes)
   const query: Array<readonly [string, string]> = [["node", node]]
   const binding = bindingOf[node]
@@ -102,13 +102,13 @@ const plain = (random: Chance, caller: Caller): Draft => {
   return { method: "GET", path: "/v1/shape", query, headers: {}, body: null, caller }
 }
 
-type Mutation = (random: Chance, draft: Draft) => void
+type Mutation = (random: Seeded, draft: Draft) => void
 
-const insert = (random: Chance, draft: Draft, pair: readonly [string, string]): void => {
+const insert = (random: Seeded, draft: Draft, pair: readonly [string, string]): void => {
   draft.query.splice(random.below(draft.query.length + 1), 0, pair)
 }
 const replace = (
-  random: Chance,
+  random: Seeded,
   draft: Draft,
   change: (pair: readonly [string, string]) => readonly [string, string],
 ): void => {
@@ -116,7 +116,7 @@ const replace = (
   const pair = draft.query[at]
   if (pair !== undefined) draft.query[at] = change(pair)
 }
-const anyValue = (random: Chance): string =>
+const anyValue = (random: Seeded): string =>
   random.chance(0.3)
     ? respellUuid(random, random.pick([...companies, ...people]))
     : random.chance(0.5)
@@ -172,7 +172,7 @@ const mutations: ReadonlyArray<Mutation> = [
 ]
 
 /** Request number `n` of a run. `handles` are handles that earlier answers gave to anybody: replayed by anybody else. */
-export const generate = (random: Chance, handles: ReadonlyArray<string>): Draft => {
+export const generate = (random: Seeded, handles: ReadonlyArray<string>): Draft => {
   const draft = plain(random, callerOf(random))
   if (handles.length > 0 && random.chance(0.2)) {
     draft.query.push(["handle", encodeURIComponent(random.pick(handles))])

@@ -15,7 +15,7 @@ import { nodeHandler } from "../src/adapters/node.ts"
 import { Gateway, type Rules } from "../src/index.ts"
 import { jwtIdentity } from "../src/jwt.ts"
 import { type Caller, type Draft, generate, targetOf } from "./generate.ts"
-import { chanceOf } from "./random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { emptyReport, found, judgeRefusal, judgeRows, type Report, type SeenRow } from "./verdict.ts"
 import { type AttackedGraph, graph, type Reach, rules as soundRules } from "./world.ts"
 
@@ -166,7 +166,7 @@ const serve = async (run: HttpRun, scope: Scope.Scope, onFault: (cause: unknown)
 /** Attacks over HTTP. */
 export const attackHttp = async (run: HttpRun): Promise<Report> => {
   const report = emptyReport(run.seed)
-  const random = chanceOf(run.seed)
+  const random = seeded(run.seed)
   const scope = Scope.makeUnsafe()
   const handles: Array<string> = []
   let current: Draft | null = null

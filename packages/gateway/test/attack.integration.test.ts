@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { attackDecisions } from "../attack/decisions.ts"
 import { generate, targetOf } from "../attack/generate.ts"
 import { attackHttp } from "../attack/http.ts"
-import { chanceOf } from "../attack/random.ts"
+import { seeded } from "@espalier/engine/testing"
 import { company, person, type Reach, reachOf, rules, seed as seedWorld } from "../attack/world.ts"
 
 let db: PGlite
@@ -63,7 +63,7 @@ describe("an attack", () => {
 
   it("makes the same requests for the same seed", () => {
     const made = (seed: number): ReadonlyArray<string> => {
-      const random = chanceOf(seed)
+      const random = seeded(seed)
       return Array.from({ length: 200 }, () => targetOf(generate(random, ["1-1"])))
     }
     expect(made(7)).toEqual(made(7))

@@ -59,8 +59,7 @@ const share = (client: () => EngineClient | null): Shared => ({
     source: client,
     absent: {},
     current: (from) => from.params,
-    // Another tab may have moved the engine; every such move publishes a status.
-    subscribe: (from, emit) => from.onStatus(() => emit(from.params)),
+    subscribe: (from, emit) => from.onParams(emit),
     share: shareDeep,
   }),
   isLeader: fromSubscription<EngineClient, boolean>({

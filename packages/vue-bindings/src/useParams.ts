@@ -23,7 +23,7 @@ export const useParams = (options?: NameOption): ParamsState => {
     params: computed(() => espalier.params.value),
     setParams: async (params) => {
       const client = espalier.client.value
-      return client === null ? false : client.setParams({ ...client.params, ...params })
+      return client === null ? false : client.setParams(params)
     },
   }
 }

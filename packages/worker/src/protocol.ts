@@ -5,10 +5,17 @@
  * to the leader, the leader answers one tab.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "./contract.ts"
+import type {
+  CommitNotice,
+  EngineCalls,
+  HostPhase,
+  HostSettings,
+  LeaseRequest,
+  StorageStatus,
+} from "./contract.ts"
 
 /** Rises whenever a message changes its meaning: tabs of two deployments may meet on one origin. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** Channel on which the leader speaks to every tab. */
 export const announcementChannel = (name: string): string => `espalier:${name}`
@@ -40,6 +47,15 @@ export interface NumberedLease {
   readonly request: LeaseRequest
 }
 
+/**
+ * Values of the client's parameters, and how often they were set. The number rises over changes of leader too: a leader takes over
+ * what a tab brings from the one before, and an older value never overrides a newer one.
+ */
+export interface ChosenParams {
+  readonly revision: number
+  readonly values: Readonly<Record<string, string>>
+}
+
 /** Who leads and how it stands. Sent to all when a leader starts, and to one tab in answer to its hello. */
 export interface LeaderState {
   readonly type: "leader"
@@ -51,6 +67,8 @@ export interface LeaderState {
   readonly fingerprint: string
   readonly phase: HostPhase
   readonly status: EngineStatus | null
+  readonly storage: StorageStatus | null
+  readonly chosen: ChosenParams
 }
 
 /** Leader to all tabs. */
@@ -58,7 +76,9 @@ export type Announcement =
   | LeaderState
   | { readonly type: "phase"; readonly epoch: string; readonly phase: HostPhase }
   | { readonly type: "status"; readonly epoch: string; readonly status: EngineStatus }
+  | { readonly type: "storage"; readonly epoch: string; readonly storage: StorageStatus }
   | { readonly type: "commit"; readonly epoch: string; readonly notice: CommitNotice }
+  | { readonly type: "params"; readonly epoch: string; readonly chosen: ChosenParams }
 
 /** Outcome of a call. `name` is the error's tag, for a named error on the page. */
 export type CallOutcome =
@@ -82,6 +102,8 @@ export type TabMessage =
       readonly tabId: string
       readonly visible: boolean
       readonly leases: ReadonlyArray<NumberedLease>
+      /** What this tab heard last from a leader; absent when it has met none. */
+      readonly chosen?: ChosenParams
     }
   | ({ readonly type: "lease"; readonly tabId: string } & NumberedLease)
   | { readonly type: "release"; readonly tabId: string; readonly leaseId: number }
@@ -135,10 +157,21 @@ const hash = (text: string): string => {
   return state.toString(16).padStart(16, "0")
 }
 
+/** The values of those parameters that are the client's to choose (or, with `identity`, of the others). */
+export const paramsOf = (
+  settings: Pick<HostSettings, "graph" | "params">,
+  source: "client" | "identity",
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(settings.params).filter(
+      ([name]) => (settings.graph.params?.[name]?.source === "client") === (source === "client"),
+    ),
+  )
+
 /**
- * What two tabs must agree on to share an engine: database, graph, parameters and source. Tabs that differ
+ * What two tabs must agree on to share an engine: database, graph, identity and source. Tabs that differ
  * (another deployment, another user under the same name) are refused instead of being shown each other's
- * rows.
+ * rows. What the client may choose is not part of it: two tabs may come from two routes.
  */
 export const fingerprint = (settings: HostSettings): string =>
   hash(
@@ -146,7 +179,7 @@ export const fingerprint = (settings: HostSettings): string =>
       canonical({
         dataDir: settings.dataDir,
         graph: settings.graph,
-        params: settings.params,
+        params: paramsOf(settings, "identity"),
         source: settings.source,
       }),
     ),

@@ -42,6 +42,8 @@ const makeLeader = (wires: MemoryWires, epoch: string, leaderTabId = "other") =>
     fingerprint: "print",
     phase,
     status: null,
+    storage: null,
+    chosen: { revision: 0, values: {} },
     ...more,
   })
   return {
@@ -69,6 +71,7 @@ describe("LeaderLink", () => {
       name,
       tabId: "tab",
       fingerprint: "print",
+      params: { userId: "7", company: "1" },
       tables: ["folders", "groups"],
       visible: true,
       open: wires.open,
@@ -152,6 +155,29 @@ describe("LeaderLink", () => {
     assert.deepEqual(commits, [["folders", "groups"]])
     second.answer(1, true)
     assert.equal(await answer, true)
+  })
+
+  it("follows the parameters of the leader and brings them to the next one, which may know older ones", async () => {
+    const seen: Array<Readonly<Record<string, string>>> = []
+    const first = makeLeader(wires, "e1")
+    start().connect()
+    link.params.changes.add((params) => seen.push(params))
+    first.announce(ready, { chosen: { revision: 0, values: { company: "1" } } })
+    await settle()
+    first.say({ type: "params", epoch: "e1", chosen: { revision: 1, values: { company: "2" } } })
+    await settle()
+    assert.deepEqual(link.params.values, { userId: "7", company: "2" })
+    first.die()
+    const second = makeLeader(wires, "e2")
+    second.announce(
+      { phase: "starting", step: "schema" },
+      { chosen: { revision: 0, values: { company: "9" } } },
+    )
+    await settle()
+    const hello = second.heard.find((message) => message.type === "hello")
+    assert.deepEqual(hello?.chosen, { revision: 1, values: { company: "2" } })
+    assert.deepEqual(link.params.values, { userId: "7", company: "2" })
+    assert.deepEqual(seen, [{ userId: "7", company: "2" }])
   })
 
   it("ignores what a leader says after it was succeeded", async () => {

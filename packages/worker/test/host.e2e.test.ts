@@ -1,5 +1,5 @@
 /** The host in a real browser: real bundle, real PGlite on IndexedDB, the demo graph behind a dev-server. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { PGlite } from "@electric-sql/pglite"
@@ -330,6 +330,50 @@ describe("the host in Chromium", () => {
     await start(database, { name: "d", dataDir: "idb://d" })
     await untilFailed(database)
     assert.match(JSON.stringify(await phase(database)), /database idb:\/\/d did not open/)
+  })
+
+  it("keeps rows in memory where storage is blocked, says so in every tab, and writes nothing that lasts", async () => {
+    writeFileSync(
+      join(bundleDir, "blocked.bundle.js"),
+      `IDBFactory.prototype.open = () => { throw new DOMException("storage is blocked", "SecurityError") }
+      navigator.storage.getDirectory = () => Promise.reject(new DOMException("storage is blocked", "SecurityError"))
+      await import("./pglite.bundle.js")`,
+    )
+    const workerUrl = "/workers/blocked.bundle.js"
+    const tab = await openReady("a", { dataDir: "auto://blocked", workerUrl })
+    await untilLive(tab)
+    assert.deepEqual(await rows(tab), await expected())
+    const second = await openReady("b", { dataDir: "auto://blocked", workerUrl })
+    for (const { page } of [tab, second]) {
+      const storage = await page.evaluate(() => window.testPage.client?.storage)
+      assert.deepInclude(storage, { backend: "memory", evictions: [] })
+      assert.match(
+        storage?.reason ?? "",
+        /IndexedDB cannot be used: SecurityError.*file system cannot be used: SecurityError.*in memory/,
+      )
+    }
+    const kept = await tab.page.evaluate(async () =>
+      (await indexedDB.databases()).map((database) => database.name),
+    )
+    assert.notInclude(kept, "/pglite/blocked")
+    // Another tab's leader starts from nothing, and says the same.
+    await tab.page.close()
+    await untilReady(second)
+    await expect.poll(() => isLeader(second), { timeout: within.handover }).toBe(true)
+    await untilLive(second)
+    await expect.poll(() => rows(second), { timeout: within.sync }).toEqual(await expected())
+  })
+
+  it("tells how full the origin's storage is, and whether the browser keeps it", async () => {
+    const tab = await open("a")
+    const session = await context.newCDPSession(tab.page)
+    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 100_000_000 })
+    await start(tab, { dataDir: "auto://w" })
+    const seen = () => tab.page.evaluate(() => window.testPage.client?.storage)
+    await expect.poll(async () => (await seen())?.quotaBytes, { timeout: within.start }).toBe(100_000_000)
+    await untilReady(tab)
+    assert.deepInclude(await seen(), { backend: "idb", level: "ok" })
+    assert.isBoolean((await seen())?.persisted)
   })
 
   it("refuses another user under the same name, and another name on the same directory", async () => {

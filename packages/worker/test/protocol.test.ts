@@ -2,6 +2,7 @@ import { graph } from "../../engine/examples/workspaces.graph.ts"
 import { assert, describe, it } from "vitest"
 import type { HostSettings } from "../src/contract.ts"
 import { fingerprint } from "../src/protocol.ts"
+import { chosenGraph } from "./support/chosenGraph.ts"
 
 const settings: HostSettings = {
   name: "workspaces-7",
@@ -20,6 +21,13 @@ describe("fingerprint", () => {
   it("survives the way to a worker", () => {
     assert.equal(fingerprint(structuredClone(settings)), fingerprint(settings))
     assert.equal(fingerprint(JSON.parse(JSON.stringify(settings))), fingerprint(settings))
+  })
+
+  it("is that of a tab that came from another route: what the client may choose is no part of it", () => {
+    const tab = (userId: string, company: string): string =>
+      fingerprint({ ...settings, graph: chosenGraph, params: { userId, company } })
+    assert.equal(tab("7", "1"), tab("7", "2"))
+    assert.notEqual(tab("7", "1"), tab("8", "1"))
   })
 
   it("differs by user, graph, database and source, and not by limits", () => {

@@ -7,7 +7,8 @@ import { graph } from "../../engine/examples/workspaces.graph.ts"
 import { CallFailed } from "../src/client/errors.ts"
 import type { HostPhase, HostSettings } from "../src/contract.ts"
 import { startHost, type HostParts, type RunningHost } from "../src/host/startHost.ts"
-import { dataLock } from "../src/protocol.ts"
+import { dataLock, leaderChannel, type TabMessage } from "../src/protocol.ts"
+import { chosenGraph } from "./support/chosenGraph.ts"
 import { makeMemoryWires, type MemoryWires } from "./support/memoryWires.ts"
 import { openPageHalf, type PageHalf } from "./support/pageHalf.ts"
 import { makeScriptedEngine, type ScriptedEngine } from "./support/scriptedEngine.ts"
@@ -173,6 +174,80 @@ describe("startHost", () => {
     assert.isTrue(await second.link.call("setCredentials", [secret]))
     assert.deepEqual(given, [secret])
     assert.notInclude(JSON.stringify([first.link.status, second.link.status]), "Bearer 7")
+  })
+
+  describe("parameters of the client", () => {
+    const from = (company: string): HostSettings => ({
+      ...settings,
+      graph: chosenGraph,
+      params: { userId: "7", company },
+    })
+    /** Notes with which parameters the engine was started. */
+    const started: Array<HostSettings["params"]> = []
+    const noting: Partial<HostParts> = {
+      // An open takes its time: the tabs have said hello by then.
+      openDatabase: async () => {
+        await wires.settle()
+        return { pglite: database, syncToFs: () => Promise.resolve() }
+      },
+      engine: (own) => {
+        started.push(own.params)
+        return Layer.succeed(Engine, engine.service)
+      },
+    }
+
+    it("hold for every tab, whichever set them, and a refusal changes nothing", async () => {
+      await lead("a", "e1", noting, from("1")).database
+      const [first, second] = [page("a", from("1")), page("b", from("5"))]
+      await wires.settle()
+      assert.deepEqual(second.link.params.values, { userId: "7", company: "1" })
+      assert.isTrue(await second.link.call("setParams", [{ company: "2" }]))
+      await wires.settle()
+      assert.deepEqual(engine.asked, [`setParams {"company":"2"}`])
+      assert.deepEqual(first.link.params.values, { userId: "7", company: "2" })
+      assert.deepEqual(second.link.params.values, { userId: "7", company: "2" })
+      const refusal = await first.link
+        .call("setParams", [{ userId: "8" }])
+        .catch((refused: unknown) => refused)
+      assert.instanceOf(refusal, CallFailed)
+      assert.equal(refusal.code, "CompileError")
+      await wires.settle()
+      assert.deepEqual(second.link.params.values, { userId: "7", company: "2" })
+    })
+
+    it("start the next leader's engine, although the tab that set them is gone", async () => {
+      const before = lead("a", "e1", noting, from("1"))
+      await before.database
+      const setter = page("a", from("1"))
+      const follower = page("b", from("9"))
+      await wires.settle()
+      await setter.link.call("setParams", [{ company: "3" }])
+      await wires.settle()
+      setter.vanish()
+      await before.dispose()
+      hosts.length = 0
+      wires.release(dataLock(settings.dataDir))
+      started.length = 0
+      await lead("b", "e2", noting, from("9")).database
+      await wires.settle()
+      assert.deepEqual(started.at(-1), { userId: "7", company: "3" })
+      assert.deepEqual(follower.link.params.values, { userId: "7", company: "3" })
+    })
+
+    it("reach an engine that runs when a tab brings them late, and older ones do not", async () => {
+      await lead("a", "e1", noting, from("1")).database
+      const { link } = page("a", from("1"))
+      const late = wires.open<never, TabMessage>(leaderChannel(settings.name), () => undefined)
+      const bring = async (revision: number, company: string): Promise<void> => {
+        const chosen = { revision, values: { company } }
+        late.post({ type: "hello", tabId: "late", visible: true, leases: [], chosen })
+        await wires.settle()
+      }
+      await bring(4, "4")
+      await bring(3, "3")
+      assert.deepEqual(engine.asked, [`setParams {"company":"4"}`])
+      assert.deepEqual(link.params.values, { userId: "7", company: "4" })
+    })
   })
 
   it("passes a repeated pause and resume to the engine once", async () => {

@@ -2,7 +2,7 @@
  * The `dev-server` command as one scoped Effect: lock, database, seeds, server, ready line. Prints one JSON line on stdout
  * when it can serve and says on stderr that it is for development. Everything is released in reverse order at the end.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join, resolve } from "node:path"
 import type { PGlite } from "@electric-sql/pglite"
@@ -15,6 +15,7 @@ import { fromPool, makePool } from "../db/Postgres.ts"
 import { defaultFolder, discard, pgliteVersion, prepare } from "../db/preparedDirectory.ts"
 import { make } from "../DevServer.ts"
 import * as DataDirLock from "./DataDirLock.ts"
+import { type Assets, isNewDatabase } from "./assets.ts"
 import type { Flags } from "./flags.ts"
 
 /** A start that failed, in one sentence. */
@@ -41,6 +42,7 @@ const startParams = [
 /** Starts the server and prints the ready line; lives until the scope closes. */
 export const run = (
   flags: Flags,
+  assets: Promise<Assets> | null,
   print: (line: string) => void,
 ): Effect.Effect<void, StartError | DataDirLock.DataDirError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -48,7 +50,7 @@ export const run = (
     yield* probePort(flags)
     const dataDir = flags.dataDir === null ? null : resolve(flags.dataDir)
     if (dataDir !== null) yield* DataDirLock.acquire(dataDir)
-    const database = yield* prepareDatabase(flags, dataDir, seeds)
+    const database = yield* prepareDatabase(flags, assets, dataDir, seeds)
     const server = yield* make({
       ...database,
       port: flags.port,
@@ -79,11 +81,12 @@ export const run = (
 /** Opens the embedded database, or reaches the real one, and runs the seeds. */
 const prepareDatabase = Effect.fnUntraced(function* (
   flags: Flags,
+  assets: Promise<Assets> | null,
   dataDir: string | null,
   seeds: ReadonlyArray<SeedFile>,
 ) {
   if (flags.databaseUrl === null) {
-    const db = yield* open(dataDir, flags.cacheDir)
+    const db = yield* open(dataDir, flags.cacheDir, assets)
     yield* seed(fromPGlite(db), seeds, durableSchema)
     return { db }
   }
@@ -141,18 +144,24 @@ const readSeeds = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Se
 const open = (
   dataDir: string | null,
   cacheFolder: string | null,
+  assets: Promise<Assets> | null,
 ): Effect.Effect<PGlite, StartError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function* () {
-      const isNew = dataDir === null || !existsSync(join(dataDir, "PG_VERSION"))
-      const fresh: OpenOptions = dataDir === null ? {} : { dataDir }
-      if (!isNew) return yield* create(fresh)
+      const early = yield* Effect.promise(() => Promise.resolve(assets))
+      const fresh: OpenOptions = {
+        ...(dataDir === null ? {} : { dataDir }),
+        ...(early?.pgliteWasmModule ? { pgliteWasmModule: early.pgliteWasmModule } : {}),
+      }
+      if (!isNewDatabase(dataDir)) return yield* create(fresh)
       const options = {
         folder: cacheFolder ?? defaultFolder(),
         version: pgliteVersion(),
         create: () => createPGlite({}),
       }
-      const { data, problem } = yield* Effect.promise(() => prepare(options))
+      const { data, problem } = early?.prepared
+        ? { data: early.prepared, problem: null }
+        : yield* Effect.promise(() => prepare(options))
       if (problem !== null) yield* Effect.logWarning(problem)
       if (data === null) return yield* create(fresh)
       return yield* create({ ...fresh, loadDataDir: data }).pipe(
@@ -169,6 +178,7 @@ const open = (
 
 interface OpenOptions {
   readonly dataDir?: string
+  readonly pgliteWasmModule?: WebAssembly.Module
   readonly loadDataDir?: Blob
 }
 

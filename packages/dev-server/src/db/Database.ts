@@ -76,19 +76,33 @@ const identity = (value: string): string => value
 
 const asText = (value: unknown): string => String(value)
 
-/** Identity codecs for every type PGlite would convert, array types included (they are registered per database). */
-const textCodecs = (db: PGlite) => {
-  const parsers: Record<number, (value: string) => string> = {}
-  for (const oid of Object.keys(db.parsers)) parsers[Number(oid)] = identity
-  const serializers: Record<number, (value: unknown) => string> = {}
-  for (const oid of Object.keys(db.serializers)) serializers[Number(oid)] = asText
-  return { parsers, serializers }
+interface TextCodecs {
+  readonly parsers: Record<number, (value: string) => string>
+  readonly serializers: Record<number, (value: unknown) => string>
 }
 
-const runner = (db: PGlite, tx: Transaction, committed: Array<() => void>): Sql => {
+/**
+ * Identity codecs for every type PGlite would convert, array types included. Those are registered per database, at its start and
+ * whenever somebody asks for it; so the codecs are made again when there are more of them, not for every statement.
+ */
+const textCodecs = (db: PGlite): (() => TextCodecs) => {
+  let known = -1
+  let codecs: TextCodecs = { parsers: {}, serializers: {} }
+  return () => {
+    const oids = Object.keys(db.parsers)
+    if (oids.length === known) return codecs
+    known = oids.length
+    codecs = { parsers: {}, serializers: {} }
+    for (const oid of oids) codecs.parsers[Number(oid)] = identity
+    for (const oid of Object.keys(db.serializers)) codecs.serializers[Number(oid)] = asText
+    return codecs
+  }
+}
+
+const runner = (tx: Transaction, codecs: () => TextCodecs, committed: Array<() => void>): Sql => {
   const run: Sql["run"] = async (text, params = []) => {
     try {
-      const result = await tx.query<Array<Text>>(text, [...params], { rowMode: "array", ...textCodecs(db) })
+      const result = await tx.query<Array<Text>>(text, [...params], { rowMode: "array", ...codecs() })
       return {
         columns: result.fields.map((field) => field.name),
         rows: result.rows,
@@ -113,19 +127,22 @@ const runner = (db: PGlite, tx: Transaction, committed: Array<() => void>): Sql 
 }
 
 /** A {@link Database} over an open PGlite. It does not close it. */
-export const fromPGlite = (db: PGlite): Database => ({
-  transaction: async (body) => {
-    const committed: Array<() => void> = []
-    const result = await db.transaction((tx) => body(runner(db, tx, committed)))
-    for (const then of committed) then()
-    return result
-  },
-  exec: async (script) => {
-    try {
-      await db.exec(script)
-    } catch (cause) {
-      throw failure(cause)
-    }
-  },
-  listen: (channel, heard) => db.listen(channel, () => heard()),
-})
+export const fromPGlite = (db: PGlite): Database => {
+  const codecs = textCodecs(db)
+  return {
+    transaction: async (body) => {
+      const committed: Array<() => void> = []
+      const result = await db.transaction((tx) => body(runner(tx, codecs, committed)))
+      for (const then of committed) then()
+      return result
+    },
+    exec: async (script) => {
+      try {
+        await db.exec(script)
+      } catch (cause) {
+        throw failure(cause)
+      }
+    },
+    listen: (channel, heard) => db.listen(channel, () => heard()),
+  }
+}

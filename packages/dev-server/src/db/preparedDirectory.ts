@@ -32,10 +32,10 @@ const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).
 
 /** The prepared directory, from the cache or made now. Never rejects for reasons of the cache. */
 export const prepare = async (options: PreparedOptions): Promise<Prepared> => {
-  const path = join(options.folder, `${options.version}.tar.gz`)
+  const path = pathOf(options)
   let problem: string | null = null
   try {
-    return { data: await read(path), problem }
+    return { data: await read(options), problem }
   } catch (error) {
     if (!isMissing(error)) problem = `${path} is not readable and is made anew: ${messageOf(error)}`
   }
@@ -43,12 +43,14 @@ export const prepare = async (options: PreparedOptions): Promise<Prepared> => {
 }
 
 /** Forgets a prepared directory that did not start, so that the next start makes a new one. */
-export const discard = (options: PreparedOptions): Promise<void> =>
-  rm(join(options.folder, `${options.version}.tar.gz`), { force: true })
+export const discard = (options: PreparedOptions): Promise<void> => rm(pathOf(options), { force: true })
 
-/** Unpacking here, not in PGlite, checks gzip's checksum and is twice as fast. */
-const read = async (path: string): Promise<Blob> =>
-  new Blob([new Uint8Array(await promisify(gunzip)(await readFile(path)))])
+const pathOf = ({ folder, version }: Pick<PreparedOptions, "folder" | "version">): string =>
+  join(folder, `${version}.tar.gz`)
+
+/** The prepared directory if it lies in the cache. Unpacking here, not in PGlite, checks gzip's checksum and is twice as fast. */
+export const read = async (options: Pick<PreparedOptions, "folder" | "version">): Promise<Blob> =>
+  new Blob([new Uint8Array(await promisify(gunzip)(await readFile(pathOf(options))))])
 
 /** Low: a third of the time of the default, and a file of a few megabytes either way. */
 const gzipLevel = 3

@@ -21,6 +21,8 @@ export interface EngineConfigShape {
   readonly revokeGraceMillis: number
   /** Lines the journal keeps. Default 2,000. */
   readonly journalCapacity: number
+  /** Requests kept for a person who looks. Default 500. */
+  readonly requestLogCapacity: number
   /** Status is published at most this often. Default 50. */
   readonly statusIntervalMillis: number
   /** Messages buffered for one instance before an up-to-date; beyond it the instance refetches. Default 200,000. */
@@ -56,6 +58,7 @@ export const defaultEngineConfig: EngineConfigShape = {
   backoffCapMillis: 15_000,
   revokeGraceMillis: 250,
   journalCapacity: 2_000,
+  requestLogCapacity: 500,
   statusIntervalMillis: 50,
   maxBufferedMessages: 200_000,
   idleCommitMillis: 60_000,

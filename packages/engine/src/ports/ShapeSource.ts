@@ -4,10 +4,13 @@
  * values are Postgres text.
  */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Checkpoint } from "../protocol/Checkpoint.ts"
 import type { Message } from "../protocol/Message.ts"
 import type { Content } from "../protocol/PackedRows.ts"
+import type { RequestEntry } from "../protocol/RequestEntry.ts"
 import type { Instance, InstanceKey } from "../protocol/Shape.ts"
 import type { ShapeError } from "../protocol/ShapeError.ts"
 
@@ -40,6 +43,21 @@ export interface SourceSignal {
 
 export type SourceEvent = Batch | MustRefetch | SourceSignal
 
+/** Takes what a subscription brings. Neither is called after its scope was closed. */
+export interface SourceListener {
+  /** The next event comes once `next` was called, exactly once; for a batch that is the acknowledgement. */
+  readonly onEvent: (event: SourceEvent, next: () => void) => void
+  /** The run failed; the last thing said. */
+  readonly onEnd: (error: ShapeError) => void
+}
+
+/** Opens the log of an instance from a checkpoint (or from the start), until the scope closes. */
+export type Subscribe = (
+  instance: Instance,
+  resume: Checkpoint | null,
+  listener: SourceListener,
+) => Effect.Effect<void, never, Scope.Scope>
+
 export class ShapeSource extends Context.Service<
   ShapeSource,
   {
@@ -51,6 +69,13 @@ export class ShapeSource extends Context.Service<
       instance: Instance,
       resume: Checkpoint | null,
     ) => Stream.Stream<SourceEvent, ShapeError>
+    /**
+     * The same log, handed to a listener. For sources that can wait without a fiber of their own: of thousands of instances nearly
+     * all wait. Without it the engine runs `changes` in a fiber per instance.
+     */
+    readonly subscribe?: Subscribe
+    /** While the scope is open, no request is begun: for ending many runs, each of which would hand its connection to the next. */
+    readonly hold?: Effect.Effect<void, never, Scope.Scope>
     /** Connections now open, waiting, and allowed; `heldMillis` while the source leaves a failing origin alone, for how long. */
     readonly connections: () => {
       readonly open: number
@@ -60,6 +85,8 @@ export class ShapeSource extends Context.Service<
     }
     /** Whether somebody looks at this instance: it is served before others. Holds for later runs of the key too. */
     readonly prefer?: (key: InstanceKey, leased: boolean) => void
+    /** The last requests, oldest first; for a person who looks. A source without requests has none. */
+    readonly requests?: () => ReadonlyArray<RequestEntry>
     /** The host slept: requests that are open are taken for dead and asked again, in turn. */
     readonly distrust?: () => void
   }

@@ -17,6 +17,7 @@ export type { LocalQuery, Ownership, OwnerBinding } from "./compile.ts"
 export { localFailures, wireFailures } from "./failures.ts"
 export type { FailureRow } from "./failures.ts"
 export type * from "./InstanceStatus.ts"
+export type { RequestEntry, RequestOutcome, RequestPhase } from "./RequestEntry.ts"
 export { isChange, isControl, isEvent, isMoveOut, isSnapshotEnd, isUpToDate } from "./Message.ts"
 export type {
   ChangeMessage,

@@ -3,7 +3,6 @@
  * the store's writes. A rejected share halts or refetches its own instance; a failed store fails all shares of the call.
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { CommitResult, InstanceCommit, LocalStore, StoreError } from "../ports/LocalStore.ts"
@@ -134,7 +133,7 @@ const gather = Effect.fnUntraced(function* (world: World, now: number) {
       const reason = new ProtocolViolation({ message })
       fail(world, record, new ShapeError({ key: record.key, reason }), yield* Random.next, now)
     }
-    yield* Deferred.succeed(verdict.arrived.ack, undefined)
+    verdict.arrived.ack()
   }
   return { ready, idle }
 })
@@ -200,7 +199,7 @@ export const commitReady = Effect.fnUntraced(function* (world: World, store: Sto
     if (outcome?._tag === "Committed") {
       accept(world, entry, outcome.rows, now)
       if (entry.share.upToDate) entry.record.storedUpToDateAt = now
-      yield* Deferred.succeed(entry.arrived.ack, undefined)
+      entry.arrived.ack()
     } else if (outcome !== undefined) yield* refuse(world, entry, outcome, now)
   }
   return changedTables(result.success)

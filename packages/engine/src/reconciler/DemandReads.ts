@@ -8,6 +8,7 @@ import type { Store } from "./Commits.ts"
 import { type DemandChange, keysOfTuple, noChange, noteBelow, takeRows } from "./Desired.ts"
 import { reopenDenied } from "./Recovery.ts"
 import { takeIn } from "./Steps.ts"
+import type { Link } from "./links.ts"
 import { type InstanceRecord, isActual, type World } from "./World.ts"
 
 /** Reads again what the rows of changed owners demand, level by level. Returns whether anything was read. */
@@ -71,11 +72,17 @@ const readOwners = Effect.fnUntraced(function* (
     }
 })
 
-/** Notes what stands below stored instances that nothing demands any more, so that all of it goes in one collection (I13). */
+/**
+ * Notes what is stored, demanded by nothing, and stands below an instance, desired or not, so that all of it goes in one collection when
+ * that goes (I13).
+ */
 export const linkBelow = Effect.fnUntraced(function* (world: World, store: Store) {
-  const retained = [...world.records.values()].filter((record) => record.state === null)
-  for (const [node, owners] of Map.groupBy(retained, (record) => record.node.id))
-    for (const link of world.links.get(node) ?? []) {
+  const retained = new Set([...world.records.values()].filter(({ state }) => state === null))
+  const nodes = new Set([...retained].map(({ node }) => node.id))
+  const linked = (node: string): ReadonlyArray<Link> =>
+    (world.links.get(node) ?? []).filter((link) => link.nodes.some(({ id }) => nodes.has(id)))
+  for (const [node, owners] of Map.groupBy(world.records.values(), (record) => record.node.id))
+    for (const link of linked(node)) {
       const found = yield* store.ownerRows(
         owners.map(({ key }) => key),
         link.columns,
@@ -85,7 +92,11 @@ export const linkBelow = Effect.fnUntraced(function* (world: World, store: Store
         if (record === undefined) continue
         for (const { values } of rows)
           if (values !== null)
-            for (const key of keysOfTuple(world, link, JSON.stringify(values))) noteBelow(world, record, key)
+            for (const key of keysOfTuple(world, link, JSON.stringify(values))) {
+              const below = world.records.get(key)
+              const isKept = below !== undefined && retained.has(below)
+              if (isKept || retained.has(record)) noteBelow(world, record, key)
+            }
       }
     }
 })

@@ -26,6 +26,7 @@ export type Input =
   | { readonly _tag: "Resume"; readonly reason: PauseReason }
   | { readonly _tag: "Retry"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
   | { readonly _tag: "Refetch"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
+  | { readonly _tag: "Evict"; readonly key: string; readonly known: Deferred.Deferred<boolean> }
   | {
       readonly _tag: "SetParams"
       readonly params: Readonly<Record<string, string>>

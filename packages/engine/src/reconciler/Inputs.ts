@@ -5,8 +5,8 @@ import type { Input } from "./Input.ts"
 import { demandLeased, touchLeased } from "./Leased.ts"
 import { pause, releaseStorage, resume, takeHost } from "./Pauses.ts"
 import { deniedReasons, haltedFor, noteAnswer, noteFailure, reopen } from "./Recovery.ts"
-import { fail, restart, send, takeIn } from "./Steps.ts"
-import { type InstanceRecord, isRunning, touch, type World } from "./World.ts"
+import { fail, forget, restart, send, takeIn } from "./Steps.ts"
+import { type InstanceRecord, isDemanded, isRunning, touch, type World } from "./World.ts"
 
 /** The record of a run, or null when that run is over. */
 const ofRun = (
@@ -39,7 +39,15 @@ const refetch = (world: World, key: string, now: number): boolean => {
   return true
 }
 
-/** What a `Retry` or `Refetch` answers: whether such an instance exists. */
+/** Rows that nobody asks for go for the sake of space. What is desired stays: somebody looks at it. */
+const evict = (world: World, key: string, now: number): boolean => {
+  const record = world.records.get(key)
+  if (record === undefined || record.held === null || isDemanded(record)) return false
+  forget(world, record, "evicted to free space", now)
+  return true
+}
+
+/** What a `Retry`, `Refetch` or `Evict` answers: whether such an instance exists. */
 export type Answer = { readonly input: Extract<Input, { readonly known: unknown }>; readonly known: boolean }
 
 export const takeInput = (world: World, input: Input, random: number, now: number): Answer | null => {
@@ -113,6 +121,8 @@ export const takeInput = (world: World, input: Input, random: number, now: numbe
       return { input, known: retry(world, input.key, now) }
     case "Refetch":
       return { input, known: refetch(world, input.key, now) }
+    case "Evict":
+      return { input, known: evict(world, input.key, now) }
     case "SetParams":
     case "Wipe":
     case "Wake":

@@ -7,7 +7,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
@@ -22,6 +21,7 @@ import { ShapeSource } from "../ports/ShapeSource.ts"
 import { CompileError } from "../protocol/CompileError.ts"
 import type { EngineStatus } from "../protocol/InstanceStatus.ts"
 import type { CommitNotice } from "../protocol/Lease.ts"
+import type { RequestEntry } from "../protocol/RequestEntry.ts"
 import { type Store, collectNoted, commitReady, discardNoted } from "./Commits.ts"
 import { linkBelow, refreshDemand } from "./DemandReads.ts"
 import { demandRoots, noChange } from "./Desired.ts"
@@ -32,7 +32,7 @@ import { restore } from "./Restore.ts"
 import { type ClockReading, clockJump, expireStuck, noteJump, watchDue } from "./ClockWatch.ts"
 import { expirePauses, pauseDue } from "./Pauses.ts"
 import { type Prefer, preferLeased } from "./Preferred.ts"
-import { type Runs, startWanted, stopNoted } from "./Runs.ts"
+import { endRuns, makeRuns, type Runs, startWanted, stopNoted } from "./Runs.ts"
 import { engineStatus } from "./Status.ts"
 import { nextDue } from "./Agenda.ts"
 import { admit, expire, send, takeIn } from "./Steps.ts"
@@ -55,6 +55,8 @@ export interface Reconciler {
   readonly inputs: Queue.Queue<Input>
   /** The status as of now. */
   readonly status: () => EngineStatus
+  /** The source's last requests, oldest first. */
+  readonly requests: () => ReadonlyArray<RequestEntry>
   /** Says that the status changed. */
   readonly published: Broadcast<void>
   readonly commits: Broadcast<CommitNotice>
@@ -117,7 +119,7 @@ const pass = Effect.fnUntraced(function* (loop: Loop) {
 const wipe = Effect.fnUntraced(function* (loop: Loop, done: Deferred.Deferred<void, StoreError>) {
   const { world } = loop
   world.closed = true
-  yield* FiberMap.clear(loop.runs.fibers)
+  yield* endRuns(loop.runs, [...loop.runs.scopes.keys()])
   clearWorld(world)
   yield* Deferred.completeWith(done, loop.store.wipe)
   const tables = Object.keys(world.graph.tables)
@@ -144,6 +146,9 @@ const takeInputs = Effect.fnUntraced(function* (loop: Loop, inputs: ReadonlyArra
       continue
     }
     if (input._tag === "SetParams") yield* setParams(loop.world, input)
+    // A run that failed has nothing left to do, but its scope is still open.
+    if (input._tag === "Ended" && loop.world.records.get(input.key)?.run === input.run)
+      yield* endRuns(loop.runs, [input.key])
     const random = yield* Random.next
     const answer = takeInput(loop.world, input, random, yield* Clock.currentTimeMillis)
     if (answer !== null) yield* Deferred.succeed(answer.input.known, answer.known)
@@ -177,7 +182,7 @@ const awaitInputs = Effect.fnUntraced(function* (loop: Loop) {
   const { world } = loop
   const now = yield* Clock.currentTimeMillis
   const due = world.closed ? null : earliest(nextDue(world), pauseDue(world))
-  const active = due !== null || (yield* FiberMap.size(loop.runs.fibers)) > 0
+  const active = due !== null || loop.runs.scopes.size > 0
   const publishAt = world.statusDirty ? loop.publishedAt + world.config.statusIntervalMillis : null
   const at = earliest(due, watchDue(world, active, now), publishAt)
   loop.wakeAt = at
@@ -220,9 +225,10 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const config = yield* EngineConfig
   const world = makeWorld(options.graph, options.params, config)
   const inputs = yield* Queue.unbounded<Input>()
-  const runs: Runs = { inputs, source, fibers: yield* FiberMap.make<string>() }
+  const runs = yield* makeRuns(inputs, source)
   const published = new Broadcast<void>()
   const status = (): EngineStatus => engineStatus(world, source.connections())
+  const requests = (): ReadonlyArray<RequestEntry> => source.requests?.() ?? []
   const commits = new Broadcast<CommitNotice>()
   const credentials = yield* Credentials
   const prefer: Prefer = (key, leased) => source.prefer?.(key, leased)
@@ -231,6 +237,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     store,
     inputs,
     status,
+    requests,
     published,
     commits,
     runs,
@@ -266,6 +273,6 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     ),
     Effect.forkScoped,
   )
-  const reconciler: Reconciler = { world, store, inputs, status, published, commits }
+  const reconciler: Reconciler = { world, store, inputs, status, requests, published, commits }
   return reconciler
 })

@@ -1,66 +1,100 @@
 /**
- * Runs of instances: one fiber each, from a source into the reconciler's queue. A run never decides anything; it hands
- * every event over and waits until a batch is acknowledged, so that a slow store slows its source and nothing piles up.
+ * Runs of instances: one subscription each, from a source into the reconciler's queue. A run never decides anything; it hands every
+ * event over and goes on when a batch is acknowledged, so that a slow store slows its source and nothing piles up. Each lives in
+ * a scope of its own; what waits in it is a listener, not a fiber.
  */
-import * as Cause from "effect/Cause"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
-import * as Stream from "effect/Stream"
+import * as Scope from "effect/Scope"
 import { isActive, resumeFrom } from "../machine/InstanceState.ts"
-import type { ShapeSource, SourceEvent } from "../ports/ShapeSource.ts"
-import { ShapeError, SourceEnded } from "../protocol/ShapeError.ts"
+import type { ShapeSource, SourceEvent, SourceListener, Subscribe } from "../ports/ShapeSource.ts"
+import { failureOf, subscriptionTo } from "../ports/subscriptions.ts"
+import type { ShapeError } from "../protocol/ShapeError.ts"
 import { refresh } from "./Agenda.ts"
 import type { Input } from "./Input.ts"
 import { ancestorsFresh, type InstanceRecord, touch, type World } from "./World.ts"
 
 export interface Runs {
   readonly inputs: Queue.Queue<Input>
-  readonly fibers: FiberMap.FiberMap<string>
+  /** Of the instances that run, by key. */
+  readonly scopes: Map<string, Scope.Closeable>
   readonly source: ShapeSource["Service"]
+  readonly subscribe: Subscribe
+  /** While the scope is open, the source begins no request. */
+  readonly hold: Effect.Effect<void, never, Scope.Scope>
 }
 
-const ended = (key: string, message: string): ShapeError =>
-  new ShapeError({ key, reason: new SourceEnded({ message }) })
-
-const failureOf = (key: string, cause: Cause.Cause<ShapeError>): ShapeError => {
-  const error = Cause.squash(cause)
-  return error instanceof ShapeError ? error : ended(key, `the source broke: ${String(error)}`)
-}
-
-const handOver = Effect.fnUntraced(function* (runs: Runs, key: string, run: number, event: SourceEvent) {
-  switch (event._tag) {
-    case "Batch": {
-      const ack = yield* Deferred.make<void>()
-      yield* Queue.offer(runs.inputs, { _tag: "Arrived", key, run, arrived: { batch: event, ack } })
-      return yield* Deferred.await(ack)
-    }
-    case "MustRefetch":
-      yield* Queue.offer(runs.inputs, { _tag: "MustRefetch", key, run })
-      return
-    case "Signal":
-      yield* Queue.offer(runs.inputs, { _tag: "Signal", key, run, signal: event.signal })
-      return
-  }
-})
-
-/** One run, from its start to its failure; interruption ends it silently. */
-const run = Effect.fnUntraced(function* (runs: Runs, record: InstanceRecord, number: number) {
-  const { instance, key } = record
-  const resume = record.state !== null && isActive(record.state) ? resumeFrom(record.state) : null
-  const end = (error: ShapeError): Effect.Effect<unknown> =>
-    Queue.offer(runs.inputs, { _tag: "Ended", key, run: number, error })
-  yield* runs.source.changes(instance, resume).pipe(
-    Stream.runForEach((event) => handOver(runs, key, number, event)),
-    Effect.matchCauseEffect({
-      onFailure: (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : end(failureOf(key, cause))),
-      onSuccess: () => end(ended(key, "the source ended by itself")),
-    }),
+/** No runs yet; the surrounding scope ends those that are left. */
+export const makeRuns = (
+  inputs: Queue.Queue<Input>,
+  source: ShapeSource["Service"],
+): Effect.Effect<Runs, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync((): Runs => ({
+      inputs,
+      scopes: new Map(),
+      source,
+      subscribe: source.subscribe ?? subscriptionTo(source.changes),
+      hold: source.hold ?? Effect.void,
+    })),
+    (runs) => endRuns(runs, [...runs.scopes.keys()]),
   )
-})
 
-/** Ends the runs that were noted, children first, and waits until their requests are closed. */
+/** Ends runs and waits until their requests are closed. Nobody is handed a connection that another run of them gives back. */
+export const endRuns = (runs: Runs, keys: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const scopes = keys.flatMap((key) => runs.scopes.get(key) ?? [])
+    for (const key of keys) runs.scopes.delete(key)
+    if (scopes.length === 0) return Effect.void
+    const close = Effect.forEach(scopes, (scope) => Scope.close(scope, Exit.void), {
+      concurrency: "unbounded",
+      discard: true,
+    })
+    return scopes.length === 1 ? close : Effect.scoped(Effect.andThen(runs.hold, close))
+  })
+
+/** Puts what a run says into the queue, with its number: what comes after its end is known by that. */
+class RunListener implements SourceListener {
+  readonly #inputs: Queue.Queue<Input>
+  readonly #key: string
+  readonly #run: number
+
+  constructor(inputs: Queue.Queue<Input>, key: string, run: number) {
+    this.#inputs = inputs
+    this.#key = key
+    this.#run = run
+  }
+
+  onEvent(event: SourceEvent, next: () => void): void {
+    const [key, run] = [this.#key, this.#run]
+    if (event._tag === "Batch") {
+      Queue.offerUnsafe(this.#inputs, { _tag: "Arrived", key, run, arrived: { batch: event, ack: next } })
+      return
+    }
+    if (event._tag === "MustRefetch") Queue.offerUnsafe(this.#inputs, { _tag: "MustRefetch", key, run })
+    else Queue.offerUnsafe(this.#inputs, { _tag: "Signal", key, run, signal: event.signal })
+    next()
+  }
+
+  onEnd(error: ShapeError): void {
+    Queue.offerUnsafe(this.#inputs, { _tag: "Ended", key: this.#key, run: this.#run, error })
+  }
+}
+
+const begin = (runs: Runs, { instance, key, run, state }: InstanceRecord): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const resume = state !== null && isActive(state) ? resumeFrom(state) : null
+    const listener = new RunListener(runs.inputs, key, run)
+    const scope = Scope.makeUnsafe()
+    runs.scopes.set(key, scope)
+    return runs.subscribe(instance, resume, listener).pipe(
+      Scope.provide(scope),
+      Effect.catchCause((cause) => Effect.sync(() => listener.onEnd(failureOf(key, cause)))),
+    )
+  })
+
+/** Ends the runs that were noted and waits until their requests are closed. */
 export const stopNoted = Effect.fnUntraced(function* (world: World, runs: Runs, now: number) {
   const noted = [...world.stops].toSorted((a, b) => b.depth - a.depth)
   world.stops.clear()
@@ -73,10 +107,10 @@ export const stopNoted = Effect.fnUntraced(function* (world: World, runs: Runs, 
     touch(world, record)
     world.journal.add(now, record.key, "stop", "")
   }
-  yield* Effect.forEach(noted, (record) => FiberMap.remove(runs.fibers, record.key), {
-    concurrency: "unbounded",
-    discard: true,
-  })
+  yield* endRuns(
+    runs,
+    noted.map(({ key }) => key),
+  )
   return noted
 })
 
@@ -97,7 +131,8 @@ export const startWanted = Effect.fnUntraced(function* (world: World, runs: Runs
     record.heardAt = now
     touch(world, record)
     world.journal.add(now, record.key, "start", record.state?._tag ?? "")
-    yield* FiberMap.run(runs.fibers, record.key, run(runs, record, record.run))
+    yield* endRuns(runs, [record.key])
+    yield* begin(runs, record)
   }
   return wanted.length
 })

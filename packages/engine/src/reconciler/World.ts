@@ -3,7 +3,6 @@
  * fiber; nothing else may touch it. Exists apart from the loop so that desired state, admission and status can be
  * written as small functions over it.
  */
-import type * as Deferred from "effect/Deferred"
 import type { GraphData } from "../graph/Graph.ts"
 import type { NodeDef } from "../graph/Node.ts"
 import { type InstanceState, isActive } from "../machine/InstanceState.ts"
@@ -33,7 +32,7 @@ export interface Held {
 /** A batch on its way into the store, with the acknowledgement its source waits for. */
 export interface Arrived {
   readonly batch: Batch
-  readonly ack: Deferred.Deferred<void>
+  readonly ack: () => void
 }
 
 export interface InstanceRecord {

@@ -123,6 +123,11 @@ export class TestWorld {
     })
   }
 
+  /** The route changes: other values of the client's parameters, as Postgres text. Names of the identity's are left out. */
+  setParams(params: Texts): Effect.Effect<void, WorldBroken> {
+    return this.apply({ _tag: "Params", params })
+  }
+
   /** The host says it is offline, or online again. */
   online(online: boolean): Effect.Effect<void, WorldBroken> {
     return this.apply({ _tag: "Host", online, visible: true })

@@ -3,14 +3,15 @@
  * hand-written log entry has eight fields of which two matter. Pure; used by tests, scripted sources and fake servers, never by
  * the engine itself.
  */
-import type {
-  ChangeHeaders,
-  ChangeMessage,
-  ControlMessage,
-  EventMessage,
-  Message,
-  MovePattern,
-  TextRow,
+import {
+  type ChangeHeaders,
+  type ChangeMessage,
+  type ControlMessage,
+  type EventMessage,
+  isChange,
+  type Message,
+  type MovePattern,
+  type TextRow,
 } from "../protocol/Message.ts"
 import { Control, MoveEvent, Operation } from "../protocol/constants.ts"
 import type { Batch, MustRefetch, SourceSignal } from "../ports/ShapeSource.ts"
@@ -92,6 +93,10 @@ export const mustRefetch: MustRefetch = { _tag: "MustRefetch" }
 
 /** A signal without rows. */
 export const signal = (name: SourceSignal["signal"]): SourceSignal => ({ _tag: "Signal", signal: name })
+
+/** The message as the last one of its transaction; only changes say so. */
+export const markedLast = (message: Message): Message =>
+  isChange(message) ? { ...message, headers: { ...message.headers, last: true } } : message
 
 const change = (
   operation: ChangeHeaders["operation"],

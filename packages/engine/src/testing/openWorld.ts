@@ -28,6 +28,8 @@ export interface PromiseWorld {
   readonly rotate: (table?: string) => Promise<void>
   /** Resolves to what ends the lease. */
   readonly lease: (node: string, bindings?: Texts) => Promise<() => Promise<void>>
+  /** Other values of the client's parameters, as Postgres text. */
+  readonly setParams: (params: Texts) => Promise<void>
   readonly online: (online: boolean) => Promise<void>
   readonly pause: (reason: PauseReason) => Promise<void>
   readonly resume: (reason: PauseReason) => Promise<void>
@@ -68,6 +70,7 @@ export const openWorld = async (options: Omit<WorldOptions, "time">): Promise<Pr
       const release = await run(world.lease(node, bindings))
       return () => run(release)
     },
+    setParams: (params) => run(world.setParams(params)),
     online: (online) => run(world.online(online)),
     pause: (reason) => run(world.pause(reason)),
     resume: (reason) => run(world.resume(reason)),

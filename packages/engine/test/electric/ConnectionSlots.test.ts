@@ -1,11 +1,12 @@
 /** The slot rules with fibers and a virtual clock: rotation, fairness, and nothing left behind whenever something is interrupted. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schema, Stream } from "effect"
+import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { ConnectionSlots, slotCut, type Slot } from "../../src/adapters/electric/ConnectionSlots.ts"
 import { Mailbox, maxRequestSignals } from "../../src/adapters/electric/Mailbox.ts"
 import { defaultEngineConfig, EngineConfig } from "../../src/ports/EngineConfig.ts"
 import type { SourceEvent } from "../../src/ports/ShapeSource.ts"
+import { Network, ShapeError } from "../../src/protocol/ShapeError.ts"
 import { batch, signal } from "../../src/testing/messages.ts"
 
 const limits = (maxConnections: number) =>
@@ -133,49 +134,96 @@ describe("ConnectionSlots", () => {
 })
 
 describe("Mailbox", () => {
-  const take = (mailbox: Mailbox) => Effect.map(mailbox.pull, ([event]) => event)
+  /** A listener that notes what it hears and asks for the next event only when told to. */
+  const listening = () => {
+    const heard: Array<SourceEvent> = []
+    const failures: Array<ShapeError> = []
+    let more: () => void = () => undefined
+    const mailbox = new Mailbox({
+      onEvent: (event, next) => {
+        heard.push(event)
+        more = next
+      },
+      onEnd: (error) => void failures.push(error),
+    })
+    return { mailbox, heard, failures, next: () => more() }
+  }
 
-  it.effect("resolves a batch when the element after it is pulled", () =>
+  it.effect("resolves a batch when the event after it is asked for", () =>
     Effect.gen(function* () {
-      const mailbox = new Mailbox()
+      const { heard, mailbox, next } = listening()
       let ready = false
       const offered = mailbox.offerBatch(batch({ offset: "0_0" })).then(() => (ready = true))
-      assert.strictEqual((yield* take(mailbox))._tag, "Batch")
+      mailbox.offerSignal(signal("request"))
+      assert.deepStrictEqual(
+        heard.map(({ _tag }) => _tag),
+        ["Batch"],
+      )
       yield* Effect.promise(() => Promise.resolve())
       assert.isFalse(ready)
-      const next = yield* Effect.forkChild(take(mailbox))
+      next()
       yield* Effect.promise(() => offered)
       assert.isTrue(ready)
-      mailbox.offerSignal(signal("request"))
-      assert.strictEqual((yield* Fiber.join(next))._tag, "Signal")
+      assert.deepStrictEqual(
+        heard.map(({ _tag }) => _tag),
+        ["Batch", "Signal"],
+      )
     }),
   )
 
-  it.effect("keeps the newest slot signal and a bounded number of requests", () =>
-    Effect.gen(function* () {
-      const mailbox = new Mailbox()
-      for (let turn = 0; turn < 1000; turn += 1) {
-        mailbox.offerSignal(signal(turn % 2 === 0 ? "slot-gained" : "slot-lost"))
-        mailbox.offerSignal(signal("request"))
-      }
-      const seen: Array<SourceEvent> = []
-      yield* Stream.fromPull(Effect.succeed(mailbox.pull)).pipe(
-        Stream.take(maxRequestSignals + 1),
-        Stream.runForEach((event) => Effect.sync(() => void seen.push(event))),
-      )
-      assert.deepStrictEqual(
-        seen.filter((event) => event._tag === "Signal" && event.signal !== "request"),
-        [signal("slot-lost")],
-      )
-    }),
-  )
+  it("keeps the newest slot signal and a bounded number of requests while its listener is busy", () => {
+    const { heard, mailbox, next } = listening()
+    mailbox.offerMustRefetch({ _tag: "MustRefetch" })
+    for (let turn = 0; turn < 1000; turn += 1) {
+      mailbox.offerSignal(signal(turn % 2 === 0 ? "slot-gained" : "slot-lost"))
+      mailbox.offerSignal(signal("request"))
+    }
+    assert.strictEqual(heard.length, 1)
+    for (let turn = 0; turn < 100; turn += 1) next()
+    assert.strictEqual(heard.length, 1 + maxRequestSignals + 1)
+    assert.deepStrictEqual(
+      heard.filter((event) => event._tag === "Signal" && event.signal !== "request"),
+      [signal("slot-lost")],
+    )
+  })
+
+  it("tells a failure after everything before it, once, and nothing more", () => {
+    const { failures, heard, mailbox, next } = listening()
+    const failure = (message: string) => new ShapeError({ key: "a", reason: new Network({ message }) })
+    const first = failure("gone")
+    mailbox.offerMustRefetch({ _tag: "MustRefetch" })
+    mailbox.offerSignal(signal("request"))
+    mailbox.fail(first)
+    mailbox.fail(failure("again"))
+    next()
+    assert.deepStrictEqual(failures, [])
+    next()
+    mailbox.offerSignal(signal("request"))
+    next()
+    assert.deepStrictEqual(failures, [first])
+    assert.strictEqual(heard.length, 2)
+  })
+
+  it("delivers any number of events to a listener that asks at once", () => {
+    let seen = 0
+    const mailbox = new Mailbox({
+      onEvent: (_, next) => {
+        seen += 1
+        // Says something while it is heard: delivered after, not within.
+        if (seen < 100_000) mailbox.offerSignal(signal("request"))
+        next()
+      },
+      onEnd: () => undefined,
+    })
+    mailbox.offerSignal(signal("request"))
+    assert.strictEqual(seen, 100_000)
+  })
 
   it.effect("lets everyone go when it is closed", () =>
     Effect.gen(function* () {
-      const mailbox = new Mailbox()
+      const { mailbox } = listening()
       const first = mailbox.offerBatch(batch({ offset: "0_0" }))
       const second = mailbox.offerBatch(batch({ offset: "0_1" }))
-      yield* take(mailbox)
       mailbox.close()
       yield* Effect.promise(() => Promise.all([first, second, mailbox.offerBatch(batch({ offset: "0_2" }))]))
     }),

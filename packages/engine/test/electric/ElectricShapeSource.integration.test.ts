@@ -91,6 +91,28 @@ describe("ElectricShapeSource", () => {
     }),
   )
 
+  live("writes down each request with its phase, status and size, and no secret", () =>
+    Effect.gen(function* () {
+      const here = yield* world({ params: { secret: "s3cret" } })
+      here.electric.serve("a", "h1", log())
+      const run = yield* follow(here)
+      yield* eventually(() => here.source.requests?.().length === 3, "the poll is sent")
+      const entries = here.source.requests?.() ?? []
+      assert.deepStrictEqual(
+        entries.map(({ key, phase, status, outcome }) => [key, phase, status, outcome]),
+        [
+          ["a", "initial", 200, "answered"],
+          ["a", "catch-up", 200, "answered"],
+          ["a", "live", null, "open"],
+        ],
+      )
+      assert.isAbove(entries[0]?.bytes ?? 0, 0)
+      assert.notInclude(JSON.stringify(entries), "s3cret")
+      yield* Fiber.interrupt(run.fiber)
+      yield* eventually(() => here.source.requests?.()[2]?.outcome === "aborted", "the poll is aborted")
+    }),
+  )
+
   live("hands over values untouched, also NULL where the server says not null", () =>
     Effect.gen(function* () {
       const here = yield* world()

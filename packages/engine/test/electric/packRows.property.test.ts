@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest"
 import { decodeBytes, readBody } from "../../src/adapters/electric/wire.ts"
 import { packedRow } from "../../src/protocol/index.ts"
 import { isChange } from "../../src/protocol/Message.ts"
-import { type Seeded, seeded } from "../support/seeded.ts"
+import { type Seeded, seeded } from "../../src/testing/random.ts"
 
 const first = Number(process.env["ENGINE_SEED"] ?? 1)
 const runs = Number(process.env["ENGINE_RUNS"] ?? 400) * 5

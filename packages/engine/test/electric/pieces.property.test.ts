@@ -6,7 +6,7 @@ import { maxBodyBytes } from "../../src/adapters/electric/request.ts"
 import { ShapeSource } from "../../src/ports/ShapeSource.ts"
 import { storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"
-import { type Seeded, seeded } from "../support/seeded.ts"
+import { type Seeded, seeded } from "../../src/testing/random.ts"
 
 const runs = 20
 

@@ -1,7 +1,7 @@
 /** Laws of the plan: it leads to desired, in the right order, whatever the maps. */
 import { describe, expect, it } from "vitest"
 import { type ActualEntry, type DesiredEntry, diff, type Plan } from "../../src/graph/index.ts"
-import { forSeeds, type Seeded } from "../support/seeded.ts"
+import { forSeeds, type Seeded } from "../../src/testing/random.ts"
 
 const keys = Array.from({ length: 12 }, (_, index) => `k${index}`)
 

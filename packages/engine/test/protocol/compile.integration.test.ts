@@ -24,7 +24,7 @@ import {
 } from "../../src/protocol/compile.ts"
 import { serverTable } from "../../src/graph/identifiers.ts"
 import { naiveRows, type NaiveRow, type NaiveTables } from "../support/naiveRows.ts"
-import { seeded, type Seeded } from "../support/seeded.ts"
+import { seeded, type Seeded } from "../../src/testing/random.ts"
 
 let pg: PGlite
 beforeAll(async () => {

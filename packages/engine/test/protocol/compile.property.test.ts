@@ -4,7 +4,7 @@ import { graph } from "../../examples/workspaces.graph.ts"
 import { type ColumnType, eq, Graph, client, param } from "../../src/graph/index.ts"
 import { compileInstance, localQuery, ownership } from "../../src/protocol/compile.ts"
 import { canonicalText } from "../../src/graph/values.ts"
-import { forSeeds, type Seeded } from "../support/seeded.ts"
+import { forSeeds, type Seeded } from "../../src/testing/random.ts"
 
 const texts = Graph.make({
   name: "texts",

@@ -14,7 +14,7 @@ import { changeParams, retire } from "../../src/reconciler/Params.ts"
 import { markOwner } from "../../src/reconciler/Owners.ts"
 import { expire, takeIn } from "../../src/reconciler/Steps.ts"
 import { type InstanceRecord, makeWorld, type World } from "../../src/reconciler/World.ts"
-import { seeded } from "../support/seeded.ts"
+import { seeded } from "../../src/testing/random.ts"
 
 const firstSeed = Number(process.env["ENGINE_SEED"] ?? 1)
 const runs = Number(process.env["ENGINE_RUNS"] ?? 200)

@@ -382,6 +382,39 @@ describe("Reconciler", () => {
     }).pipe(Effect.provide(engineLayer(memory))),
   )
 
+  it.effect("evicts what is only kept, not what is desired; demanded again, it is fetched again", () =>
+    Effect.gen(function* () {
+      const { engine, source, store } = yield* liveWithTwoTeams
+      const lease = { node: "notes", bindings: { team_id: "a" } }
+      const notes = snapshot("h-notes", insert("notes", { id: "n", team_id: "a" }))
+      const held = yield* Scope.make()
+      yield* engine.acquire(lease).pipe(Effect.provideService(Scope.Scope, held))
+      yield* settle
+      yield* source.push("team-a-notes", notes)
+      yield* settle
+      assert.isFalse(yield* engine.evict("team-a-notes"), "somebody holds a lease")
+      assert.isFalse(yield* engine.evict("team-a"), "its owner's rows demand it")
+      assert.isFalse(yield* engine.evict("nobody-knows"))
+      yield* Scope.close(held, Exit.void)
+      yield* settle
+      assert.isTrue(yield* engine.evict("team-a-notes"))
+      yield* settle
+      assert.deepStrictEqual(yield* store.heldKeys("team-a-notes"), [])
+      assert.isFalse(yield* engine.evict("team-a-notes"), "there is nothing left to give up")
+      assert.deepStrictEqual(yield* store.heldKeys("team-a"), [["a"]])
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* engine.acquire(lease)
+          yield* settle
+          yield* source.push("team-a-notes", notes)
+          yield* settle
+          assert.deepStrictEqual(yield* store.heldKeys("team-a-notes"), [["n"]])
+          assert.deepStrictEqual(source.resumes("team-a-notes"), [null, null])
+        }),
+      )
+    }).pipe(Effect.provide(engineLayer(memory))),
+  )
+
   it.effect("never shows Live before the commit, nor after a pause until it is checked again (I4, I7)", () =>
     Effect.gen(function* () {
       const { engine, source } = yield* liveWithTwoTeams

@@ -85,6 +85,7 @@ const harness = (prefetch: boolean) =>
       asked: () => {},
       failed: () => {},
       delivered: () => {},
+      acknowledged: () => {},
     }
     const services = yield* Layer.build(modelSource({ endpoint: script, prefetch, observer }))
     const found: ShapeSourceHarness = {

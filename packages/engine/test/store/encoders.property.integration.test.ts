@@ -10,7 +10,7 @@ import { Graph } from "../../src/graph/index.ts"
 import type { ColumnInput } from "../../src/graph/index.ts"
 import { shareOf, storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"
-import { type Seeded, seeded } from "../support/seeded.ts"
+import { type Seeded, seeded } from "../../src/testing/random.ts"
 import { openPglite, packShare, rowsOf } from "./pgliteHarness.ts"
 
 const first = Number(process.env["ENGINE_SEED"] ?? 1)

@@ -5,7 +5,7 @@
  */
 import type { Message, SnapshotVisibility } from "../../src/protocol/Message.ts"
 import { del, insert, moveIn, moveOut, snapshotEnd, update } from "../../src/testing/messages.ts"
-import type { Seeded } from "../support/seeded.ts"
+import type { Seeded } from "../../src/testing/random.ts"
 
 /** One version of a row. `seq` orders the versions of the whole table. */
 export interface Version {

@@ -8,7 +8,7 @@ import type { InstanceCommit } from "../../src/ports/LocalStore.ts"
 import type { Message } from "../../src/protocol/Message.ts"
 import { shareOf } from "../../src/testing/localStoreKit.ts"
 import { snapshotEnd } from "../../src/testing/messages.ts"
-import type { Seeded } from "../support/seeded.ts"
+import type { Seeded } from "../../src/testing/random.ts"
 import { overlapInstance } from "./overlapGraph.ts"
 import type { Handle, OverlapServer, ShapeName, Unit } from "./overlapServer.ts"
 

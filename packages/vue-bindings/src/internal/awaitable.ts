@@ -3,20 +3,27 @@
  * `<Suspense>` until there is an answer, and the same call without `await` renders at once. Settles, never rejects:
  * a failure is the `error` of the rows, so that one form of error handling serves both.
  */
-import { getCurrentScope, onScopeDispose, watch } from "vue"
+import { getCurrentInstance, getCurrentScope, onScopeDispose, watch } from "vue"
 import { isServer } from "./fromSubscription.ts"
 import type { LiveRows } from "./liveRows.ts"
 
 /** Live rows that may be awaited; awaiting gives the same rows once they are no longer pending. */
 export type AwaitableRows<Row> = LiveRows<Row> & PromiseLike<LiveRows<Row>>
 
-/** Resolves when the rows are not pending, when their scope ends, and at once on a server, where nothing would come. */
+/** A component that takes over markup of a server has its element before it has rendered. */
+const isHydrating = (): boolean => (getCurrentInstance()?.vnode.el ?? null) !== null
+
+/**
+ * Resolves when the rows are not pending, when their scope ends, and at once on a server, where nothing would come, and
+ * while its markup is hydrated, which has to be rendered as the server did.
+ */
 export const awaitable = <Row>(live: LiveRows<Row>): AwaitableRows<Row> => {
   const scope = getCurrentScope()
+  const atOnce = isServer() || isHydrating()
   const settled = (): Promise<LiveRows<Row>> =>
     new Promise((resolve) => {
       const done = (): void => resolve(live)
-      if (isServer() || scope === undefined || !scope.active || !live.pending.value) return done()
+      if (atOnce || scope === undefined || !scope.active || !live.pending.value) return done()
       scope.run(() => {
         const stop = watch(
           live.pending,

@@ -56,7 +56,7 @@ const components = ["SyncBoundary", "SyncIndicator", "SyncPanel"] as const
 
 /** Nitro's part of Nuxt's options, as far as this module writes it; its types come with Nuxt, not with the kit. */
 interface NitroOptions {
-  publicAssets?: Array<{ baseURL: string; dir: string; maxAge: number }>
+  publicAssets?: Array<{ baseURL: string; dir: string; maxAge: number; fallthrough: boolean }>
 }
 
 /** The folder of the worker's bundle: the same from the sources of this repository and from the published package. */
@@ -139,7 +139,7 @@ export default defineNuxtModule<ModuleOptions>({
       log.warn(`The worker's bundle is not in ${dir}: pages will show why they do not start. Build it first.`)
     }
     const nitro = ((nuxt.options as unknown as { nitro?: NitroOptions }).nitro ??= {})
-    nitro.publicAssets = [...(nitro.publicAssets ?? []), { baseURL, dir, maxAge: 0 }]
+    nitro.publicAssets = [...(nitro.publicAssets ?? []), { baseURL, dir, maxAge: 0, fallthrough: true }]
     addServerTemplate({ filename: "#espalier/missing-worker.mjs", getContents: missingWorkerText })
     addServerHandler({ route: `${baseURL}/**`, handler: "#espalier/missing-worker.mjs" })
 

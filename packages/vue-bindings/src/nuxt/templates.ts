@@ -26,7 +26,7 @@ export default defineNuxtPlugin({
   setup: (nuxtApp) => {
     const espalier = createEspalier({ graph })
     nuxtApp.vueApp.use(espalier)
-    return { provide: { espalier, engine: makeEngine(espalier, useRuntimeConfig().public.espalier) } }
+    return { provide: { espalier, engine: makeEngine(espalier, useRuntimeConfig().public.espalier, nuxtApp) } }
   },
 })
 `

@@ -4,8 +4,14 @@
  * open), not calls of mocks.
  */
 import type { GraphData } from "@espalier/engine/graph"
-import type { EngineStatus, Explanation, InstanceStatus, JournalEntry } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, LeaseRequest, StorageStatus } from "@espalier/worker"
+import type {
+  EngineStatus,
+  Explanation,
+  InstanceStatus,
+  JournalEntry,
+  RequestEntry,
+} from "@espalier/engine/protocol"
+import type { EngineCalls, EngineClient, HostPhase, InspectResult, LeaseRequest, StorageStatus } from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string
@@ -37,6 +43,8 @@ export interface FakeEngineClient extends EngineClient {
   readonly refuseParams: () => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
+  readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
+  readonly setInspect: (inspect: (sql: string) => InspectResult) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -96,15 +104,17 @@ const makeQueries = () => {
 
 export const makeFakeClient = (
   graph: GraphData,
-  firstParams: Readonly<Record<string, string>> = { userId: "u1" },
+  initialParams: Readonly<Record<string, string>> = { userId: "u1" },
 ): FakeEngineClient => {
-  let params = firstParams
+  let params = initialParams
   let takesParams = true
   let storage: StorageStatus | null = null
   let status: EngineStatus | null = null
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
   let journal: ReadonlyArray<JournalEntry> = []
+  let requests: ReadonlyArray<RequestEntry> = []
+  let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -112,7 +122,14 @@ export const makeFakeClient = (
   const onPhase = listenersOf<HostPhase>()
   const onStorage = listenersOf<StorageStatus>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
+  const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
+  const setParams = (chosen: Readonly<Record<string, string>>): boolean => {
+    if (!takesParams) return false
+    params = { ...params, ...chosen }
+    onParams.tell(params)
+    return true
+  }
   const answers: {
     [Name in keyof EngineCalls]: (...args: Parameters<EngineCalls[Name]>) => ReturnType<EngineCalls[Name]>
   } = {
@@ -133,9 +150,11 @@ export const makeFakeClient = (
       },
     holders: () => [],
     journal: () => journal,
+    requests: () => requests,
     wipe: () => true,
     evict: (key) => status?.instances[key]?.desired === false,
     setCredentials: () => true,
+    setParams,
   }
   return {
     graph,
@@ -161,7 +180,7 @@ export const makeFakeClient = (
       return queries.asked()
     },
     get listeners() {
-      return onStatus.size() + onPhase.size() + onCommit.size() + onStorage.size()
+      return onStatus.size() + onPhase.size() + onCommit.size() + onParams.size() + onStorage.size()
     },
     leases,
     commands,
@@ -169,8 +188,10 @@ export const makeFakeClient = (
     onPhase: onPhase.add,
     onCommit: onCommit.add,
     onStorage: onStorage.add,
+    onParams: onParams.add,
     query: async <Row>(sql: string, values?: ReadonlyArray<unknown>) =>
       (await queries.query(sql, values)) as ReadonlyArray<Row>,
+    inspect: async (sql) => received(inspect(sql)),
     acquire: (lease) => {
       leases.push(lease)
       let held = true
@@ -185,10 +206,9 @@ export const makeFakeClient = (
       commands.push([name, ...args])
       return received(answers[name](...args))
     },
-    setParams: async (next) => {
-      if (takesParams) params = received(next)
-      if (status !== null) onStatus.tell(received(status))
-      return takesParams
+    setParams: async (chosen) => {
+      commands.push(["setParams", chosen])
+      return received(setParams(chosen))
     },
     close: async () => {},
     answerWith: queries.answerWith,
@@ -211,6 +231,8 @@ export const makeFakeClient = (
     refuseParams: () => void (takesParams = false),
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
+    setRequests: (entries) => void (requests = entries),
+    setInspect: (next) => void (inspect = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }

@@ -24,6 +24,11 @@ export interface EngineClientSettings extends HostSettings {
    * 30,000.
    */
   readonly queryTimeoutMillis?: number
+  /**
+   * Whether to ask the browser not to clear this origin's storage under pressure. Default true. Firefox asks the user: pass false
+   * to do it yourself at a better moment (`navigator.storage.persist()`).
+   */
+  readonly requestPersistence?: boolean
 }
 
 /**
@@ -54,23 +59,32 @@ export const createEngineClient = (settings: EngineClientSettings): BrowserEngin
   // wrapping it in a proxy.
   return Object.freeze<BrowserEngineClient>({
     graph: client.graph,
-    params: client.params,
     pg: client.pg,
+    get params() {
+      return client.params
+    },
     get status() {
       return client.status
     },
     get phase() {
       return client.phase
     },
+    get storage() {
+      return client.storage
+    },
     get isLeader() {
       return client.isLeader
     },
     onStatus: (listener) => client.onStatus(listener),
     onPhase: (listener) => client.onPhase(listener),
+    onStorage: (listener) => client.onStorage(listener),
+    onParams: (listener) => client.onParams(listener),
     onCommit: (listener) => client.onCommit(listener),
     query: (sql, values) => client.query(sql, values),
+    inspect: (sql) => client.inspect(sql),
     acquire: (lease) => client.acquire(lease),
     call: (name, ...args) => client.call(name, ...args),
+    setParams: (params) => client.setParams(params),
     close: () => client.close(),
   })
 }

@@ -7,7 +7,7 @@
  * open call again; every call ends; a start without progress ends in `failed`; an own failure is final.
  */
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, EngineCalls, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   leaderChannel,
@@ -21,13 +21,16 @@ import {
   type TabMessage,
 } from "../protocol.ts"
 import { ClientClosed, HostFailed } from "./errors.ts"
-import { Listeners } from "./Listeners.ts"
+import { FollowedParams } from "./FollowedParams.ts"
+import { Latest, Listeners } from "./Listeners.ts"
 import { PendingCalls } from "./PendingCalls.ts"
 
 export interface LinkOptions {
   readonly name: string
   readonly tabId: string
   readonly fingerprint: string
+  /** Values of the graph's parameters until a leader says otherwise. */
+  readonly params: Readonly<Record<string, string>>
   /** Every local table, reported as changed after a change of leader. */
   readonly tables: ReadonlyArray<string>
   readonly visible: boolean
@@ -47,8 +50,10 @@ const fingerprintMismatch = (name: string): string =>
 
 export class LeaderLink {
   readonly phases = new Listeners<HostPhase>()
-  readonly statuses = new Listeners<EngineStatus>()
+  readonly statuses = new Latest<EngineStatus>()
+  readonly storages = new Latest<StorageStatus>()
   readonly commits = new Listeners<CommitNotice>()
+  readonly params: FollowedParams
 
   readonly #options: LinkOptions
   readonly #announcements: Channel<Announcement, never>
@@ -61,7 +66,6 @@ export class LeaderLink {
   #epoch: string | null = null
   #leaderTabId: string | null = null
   #phase: HostPhase = { phase: "starting", step: "worker" }
-  #status: EngineStatus | null = null
   #visible: boolean
   #connected = false
   /** This tab cannot use any leader any more. */
@@ -77,6 +81,7 @@ export class LeaderLink {
   constructor(options: LinkOptions) {
     this.#options = options
     this.#visible = options.visible
+    this.params = new FollowedParams(options.params)
     this.#calls = new PendingCalls(options.callTimeoutMillis)
     this.#announcements = options.open(announcementChannel(options.name), (message: Announcement) =>
       this.#receive(message),
@@ -93,7 +98,11 @@ export class LeaderLink {
   }
 
   get status(): EngineStatus | null {
-    return this.#status
+    return this.statuses.value
+  }
+
+  get storage(): StorageStatus | null {
+    return this.storages.value
   }
 
   /** True while the worker of this tab leads. */
@@ -161,7 +170,8 @@ export class LeaderLink {
     this.#announcements.close()
     this.#answers.close()
     this.#leader.close()
-    for (const listeners of [this.phases, this.statuses, this.commits]) listeners.clear()
+    const all = [this.phases, this.statuses, this.storages, this.commits, this.params.changes]
+    for (const listeners of all) listeners.clear()
   }
 
   #receive(message: Announcement | Answer): void {
@@ -172,9 +182,13 @@ export class LeaderLink {
       case "phase":
         return this.#follow(message.phase)
       case "status":
-        return this.#setStatus(message.status)
+        return this.statuses.emit(message.status)
+      case "storage":
+        return this.storages.emit(message.storage)
       case "commit":
         return this.commits.emit(message.notice)
+      case "params":
+        return this.params.follow(message.chosen)
       case "result":
         return this.#calls.answer(message.callId, message.outcome)
     }
@@ -189,7 +203,7 @@ export class LeaderLink {
       if (this.#epoch !== null) {
         this.#pastEpochs.add(this.#epoch)
         this.#missedCommits = true
-        this.#wasPaused = this.#status?.pauseReasons.includes("manual") ?? false
+        this.#wasPaused = this.status?.pauseReasons.includes("manual") ?? false
       }
       this.#epoch = leader.epoch
       this.#leaderTabId = leader.tabId
@@ -197,7 +211,9 @@ export class LeaderLink {
       // repetition is harmless.
       if (this.#connected) this.#hello()
     }
-    if (leader.status !== null) this.#setStatus(leader.status)
+    this.params.follow(leader.chosen)
+    if (leader.status !== null) this.statuses.emit(leader.status)
+    if (leader.storage !== null) this.storages.emit(leader.storage)
     this.#follow(leader.phase)
   }
 
@@ -228,11 +244,6 @@ export class LeaderLink {
     if (JSON.stringify(before) !== JSON.stringify(phase)) this.phases.emit(phase)
   }
 
-  #setStatus(status: EngineStatus): void {
-    this.#status = status
-    this.statuses.emit(status)
-  }
-
   /**
    * Restarts the clock of the start with every sign of progress; stops it when there is nothing left to wait
    * for.
@@ -259,6 +270,7 @@ export class LeaderLink {
       tabId: this.#options.tabId,
       visible: this.#visible,
       leases: [...this.#leases].map(([leaseId, request]) => ({ leaseId, request })),
+      ...this.params.greeting,
     })
   }
 

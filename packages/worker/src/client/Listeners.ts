@@ -26,3 +26,17 @@ export class Listeners<Value> {
     this.#listeners.clear()
   }
 }
+
+/** Listeners of a value that is remembered, too: `null` until there was one. */
+export class Latest<Value> extends Listeners<Value> {
+  #value: Value | null = null
+
+  get value(): Value | null {
+    return this.#value
+  }
+
+  override emit(value: Value): void {
+    this.#value = value
+    super.emit(value)
+  }
+}

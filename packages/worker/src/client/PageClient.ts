@@ -6,11 +6,20 @@
 import { live } from "@electric-sql/pglite/live"
 import { PGliteWorker } from "@electric-sql/pglite/worker"
 import type { EngineStatus } from "@espalier/engine/protocol"
-import type { CommitNotice, EngineCalls, HostPhase, HostSettings, LeaseRequest } from "../contract.ts"
+import type {
+  CommitNotice,
+  EngineCalls,
+  HostPhase,
+  HostSettings,
+  InspectResult,
+  LeaseRequest,
+  StorageStatus,
+} from "../contract.ts"
 import { electionId, fingerprint, openBroadcastChannel, tabLock, type HostMeta } from "../protocol.ts"
-import { boundedQuery } from "./boundedQuery.ts"
+import { boundedQuery, boundedRead, type BoundedQueryOptions } from "./boundedQuery.ts"
 import { ClientClosed, HostFailed, UnknownNode } from "./errors.ts"
 import type { BrowserEngineClient, EngineClientSettings } from "./EngineClient.ts"
+import { inspectDatabase } from "./inspectDatabase.ts"
 import { LeaderLink } from "./LeaderLink.ts"
 import { describeWorkerFailure } from "./workerFailure.ts"
 import { WorkerGate } from "./WorkerGate.ts"
@@ -24,14 +33,17 @@ const noLocks =
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/**
- * Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a
- * throw.
- */
+/** Not `randomUUID`: that is missing in an insecure context, which has to end in the phase `failed`, not in a throw. */
 const makeTabId = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
     "",
   )
+
+/** Only a page may ask. The answer is read by the leader, which shows it in its storage status. */
+const requestPersistence = (): Promise<unknown> =>
+  navigator.storage?.persist === undefined
+    ? Promise.resolve()
+    : navigator.storage.persist().catch(() => undefined)
 
 const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
   name: settings.name,
@@ -48,7 +60,6 @@ const toHostSettings = (settings: EngineClientSettings): HostSettings => ({
  */
 export class PageClient implements BrowserEngineClient {
   readonly graph: HostSettings["graph"]
-  readonly params: HostSettings["params"]
   readonly pg: Promise<PGliteWorker>
   readonly #host: HostSettings
   readonly #tabId = makeTabId()
@@ -56,19 +67,21 @@ export class PageClient implements BrowserEngineClient {
   readonly #closed = new AbortController()
   readonly #queryTimeoutMillis: number
   readonly #workerUrl: string
+  readonly #requestPersistence: boolean
   #gate: WorkerGate | null = null
   #releaseLock: () => void = () => undefined
 
   constructor(settings: EngineClientSettings) {
     this.#host = toHostSettings(settings)
     this.graph = settings.graph
-    this.params = settings.params
     this.#workerUrl = new URL(settings.workerUrl, globalThis.location?.href).href
+    this.#requestPersistence = settings.requestPersistence ?? true
     this.#queryTimeoutMillis = settings.queryTimeoutMillis ?? defaultQueryTimeoutMillis
     this.#link = new LeaderLink({
       name: settings.name,
       tabId: this.#tabId,
       fingerprint: fingerprint(this.#host),
+      params: this.#host.params,
       tables: Object.keys(settings.graph.tables),
       visible: document.visibilityState !== "hidden",
       open: openBroadcastChannel,
@@ -81,12 +94,28 @@ export class PageClient implements BrowserEngineClient {
     this.pg.catch(() => undefined)
   }
 
+  get #bounds(): BoundedQueryOptions {
+    return {
+      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
+      timeoutMillis: this.#queryTimeoutMillis,
+      signal: this.#closed.signal,
+    }
+  }
+
   get status(): EngineStatus | null {
     return this.#link.status
   }
 
+  get params(): HostSettings["params"] {
+    return this.#link.params.values
+  }
+
   get phase(): HostPhase {
     return this.#link.phase
+  }
+
+  get storage(): StorageStatus | null {
+    return this.#link.storage
   }
 
   get isLeader(): boolean {
@@ -101,6 +130,14 @@ export class PageClient implements BrowserEngineClient {
     return this.#link.phases.add(listener)
   }
 
+  onStorage(listener: (storage: StorageStatus) => void): () => void {
+    return this.#link.storages.add(listener)
+  }
+
+  onParams(listener: (params: HostSettings["params"]) => void): () => void {
+    return this.#link.params.changes.add(listener)
+  }
+
   onCommit(listener: (notice: CommitNotice) => void): () => void {
     return this.#link.commits.add(listener)
   }
@@ -109,11 +146,11 @@ export class PageClient implements BrowserEngineClient {
     sql: string,
     params: ReadonlyArray<unknown> = [],
   ): Promise<ReadonlyArray<Row>> {
-    return boundedQuery<Row>(sql, params, {
-      ready: () => this.#whenReady({ final: false }).then(() => this.pg),
-      timeoutMillis: this.#queryTimeoutMillis,
-      signal: this.#closed.signal,
-    })
+    return boundedQuery<Row>(sql, params, this.#bounds)
+  }
+
+  inspect(sql: string): Promise<InspectResult> {
+    return boundedRead(sql, (pg) => inspectDatabase(pg, sql), this.#bounds)
   }
 
   acquire(lease: LeaseRequest): { readonly release: () => void } {
@@ -131,6 +168,10 @@ export class PageClient implements BrowserEngineClient {
     ...args: Parameters<EngineCalls[Name]>
   ): Promise<ReturnType<EngineCalls[Name]>> {
     return (await this.#link.call(name, args)) as ReturnType<EngineCalls[Name]>
+  }
+
+  setParams(params: HostSettings["params"]): Promise<boolean> {
+    return this.call("setParams", { ...params })
   }
 
   close(): Promise<void> {
@@ -164,6 +205,7 @@ export class PageClient implements BrowserEngineClient {
     })
     // Read below; until then a rejection must not count as unhandled.
     created.catch(() => undefined)
+    if (this.#requestPersistence) void requestPersistence()
     await this.#holdLock()
     this.#link.connect()
     await this.#whenReady({ final: true })

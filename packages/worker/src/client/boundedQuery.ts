@@ -27,18 +27,17 @@ const raceAbort = <Value>(work: Promise<Value>, signal: AbortSignal): Promise<Va
     void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort))
   })
 
-const attempt = async <Row>(
+type Read<Result> = (pg: PGliteWorker) => Promise<Result>
+
+const attempt = async <Result>(
   pg: PGliteWorker,
-  sql: string,
-  params: ReadonlyArray<unknown>,
+  read: Read<Result>,
   signal: AbortSignal,
-): Promise<ReadonlyArray<Row>> => {
+): Promise<Result> => {
   const leaderChanged = new AbortController()
   const stopListening = pg.onLeaderChange(() => leaderChanged.abort(new LeaderChangedError()))
   try {
-    const work = pg.query<Row>(sql, [...params])
-    const results = await raceAbort(work, AbortSignal.any([signal, leaderChanged.signal]))
-    return results.rows
+    return await raceAbort(read(pg), AbortSignal.any([signal, leaderChanged.signal]))
   } finally {
     stopListening()
   }
@@ -47,11 +46,19 @@ const attempt = async <Row>(
 /**
  * Resolves with the rows, or rejects with Postgres' error, the client's named error, or `HostUnavailable`.
  */
-export const boundedQuery = async <Row>(
+export const boundedQuery = <Row>(
   sql: string,
   params: ReadonlyArray<unknown>,
   options: BoundedQueryOptions,
-): Promise<ReadonlyArray<Row>> => {
+): Promise<ReadonlyArray<Row>> =>
+  boundedRead(sql, async (pg) => (await pg.query<Row>(sql, [...params])).rows, options)
+
+/** The same for any read; `sql` names it in errors. */
+export const boundedRead = async <Result>(
+  sql: string,
+  read: Read<Result>,
+  options: BoundedQueryOptions,
+): Promise<Result> => {
   const pg = await raceAbort(options.ready(), options.signal)
   const timeout = new AbortController()
   const timer = setTimeout(
@@ -67,7 +74,7 @@ export const boundedQuery = async <Row>(
   try {
     for (let changes = 0; changes < maxLeaderChanges; changes++) {
       try {
-        return await attempt<Row>(pg, sql, params, signal)
+        return await attempt(pg, read, signal)
       } catch (error) {
         if (!(error instanceof LeaderChangedError)) throw error
         await raceAbort(options.ready(), signal)

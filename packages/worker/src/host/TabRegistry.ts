@@ -8,7 +8,7 @@
  * released once.
  */
 import type { EngineCalls, LeaseRequest } from "../contract.ts"
-import type { TabMessage } from "../protocol.ts"
+import type { ChosenParams, TabMessage } from "../protocol.ts"
 
 interface Tab {
   readonly visible: boolean
@@ -23,6 +23,8 @@ export const noTabs: Tabs = new Map()
 export type TabAction =
   | { readonly type: "watch"; readonly tabId: string }
   | { readonly type: "welcome"; readonly tabId: string }
+  /** The parameters that held under the leader before, as far as this tab heard. */
+  | { readonly type: "restore"; readonly chosen: ChosenParams }
   | { readonly type: "forget"; readonly tabId: string }
   | { readonly type: "acquire"; readonly lease: string; readonly request: LeaseRequest }
   | { readonly type: "release"; readonly lease: string }
@@ -80,6 +82,8 @@ const hello = (tabs: Tabs, message: TabMessage & { readonly type: "hello" }): St
   for (const [leaseId, request] of after) {
     if (!before.has(leaseId)) actions.push({ type: "acquire", lease: leaseKey(tabId, leaseId), request })
   }
+  // Before the welcome, which tells what holds now.
+  if (message.chosen !== undefined) actions.push({ type: "restore", chosen: message.chosen })
   actions.push({ type: "welcome", tabId })
   return { tabs: withTab(tabs, tabId, { visible: message.visible, leases: after }), actions }
 }

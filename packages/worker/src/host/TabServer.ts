@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { CommitNotice, HostPhase, LeaseRequest } from "../contract.ts"
+import type { CommitNotice, HostPhase, LeaseRequest, StorageStatus } from "../contract.ts"
 import {
   announcementChannel,
   fingerprint,
@@ -31,6 +31,7 @@ import {
 } from "../protocol.ts"
 import { runCall, type CallTarget } from "./calls.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
+import { makeParamsDesk, type ParamsDesk } from "./ParamsDesk.ts"
 import { anyVisible, endTab, heldLeases, noTabs, receive, type TabAction, type Tabs } from "./TabRegistry.ts"
 
 /**
@@ -46,6 +47,10 @@ export class TabServer extends Context.Service<
   {
     /** Tells every tab, now and on later hellos. */
     readonly setPhase: (phase: HostPhase) => Effect.Effect<void>
+    /** As {@link setPhase}, of the storage. */
+    readonly setStorage: (storage: StorageStatus) => Effect.Effect<void>
+    /** Values of the graph's parameters for an engine that starts now: the settings', or what tabs brought from the leader before. */
+    readonly params: Effect.Effect<Readonly<Record<string, string>>>
     /** Gives the engine the leases held so far and from now on, and broadcasts its status and commits. */
     readonly serve: (engine: Engine["Service"]) => Effect.Effect<void>
     /** Whether any tab can be seen: current value first, then every change. */
@@ -75,9 +80,11 @@ interface Desk {
   readonly visible: Current<boolean>
   readonly announcements: Channel<never, Announcement>
   readonly answers: Map<string, Channel<never, Answer>>
+  readonly params: ParamsDesk
   tabs: Tabs
   phase: HostPhase
   status: EngineStatus | null
+  storage: StorageStatus | null
   target: CallTarget | null
 }
 
@@ -89,6 +96,8 @@ const leaderState = (desk: Desk): LeaderState => ({
   fingerprint: fingerprint(desk.meta.settings),
   phase: desk.phase,
   status: desk.status,
+  storage: desk.storage,
+  chosen: desk.params.chosen(),
 })
 
 const answer = (desk: Desk, tabId: string, message: Answer): void => desk.answers.get(tabId)?.post(message)
@@ -132,6 +141,8 @@ const act = (desk: Desk, action: TabAction): Effect.Effect<unknown> => {
       return watch(desk, action.tabId)
     case "welcome":
       return Effect.sync(() => answer(desk, action.tabId, leaderState(desk)))
+    case "restore":
+      return desk.params.restore(desk.target?.engine ?? null, action.chosen)
     case "forget":
       desk.answers.get(action.tabId)?.close()
       desk.answers.delete(action.tabId)
@@ -163,7 +174,8 @@ const broadcastCommit = (desk: Desk, notice: CommitNotice): Effect.Effect<void> 
   Effect.sync(() => desk.announcements.post({ type: "commit", epoch: desk.epoch, notice }))
 
 const serve = Effect.fnUntraced(function* (desk: Desk, engine: Engine["Service"]) {
-  desk.target = { engine, credentials: yield* Credentials, pauses: new Set() }
+  desk.target = { engine, credentials: yield* Credentials, params: desk.params, pauses: new Set() }
+  yield* desk.params.serve(engine)
   yield* Effect.forEach(heldLeases(desk.tabs), ({ lease, request }) => acquire(desk, lease, request), {
     discard: true,
   })
@@ -184,6 +196,12 @@ const setPhase = (desk: Desk, phase: HostPhase): Effect.Effect<void> =>
     desk.announcements.post({ type: "phase", epoch: desk.epoch, phase })
   })
 
+const setStorage = (desk: Desk, storage: StorageStatus): Effect.Effect<void> =>
+  Effect.sync(() => {
+    desk.storage = storage
+    desk.announcements.post({ type: "storage", epoch: desk.epoch, storage })
+  })
+
 const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const environment = yield* HostEnvironment
   const inbox = yield* Queue.unbounded<Inbound>()
@@ -191,6 +209,7 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   const requests = environment.open<TabMessage, never>(leaderChannel(name), (message) => {
     Queue.offerUnsafe(inbox, message)
   })
+  const announcements = environment.open<never, Announcement>(announcementChannel(name), () => undefined)
   const desk: Desk = {
     meta,
     epoch,
@@ -200,11 +219,13 @@ const openDesk = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
     watches: yield* FiberMap.make<string>(),
     leases: yield* FiberMap.make<string>(),
     visible: new Current(true),
-    announcements: environment.open<never, Announcement>(announcementChannel(name), () => undefined),
+    announcements,
     answers: new Map(),
+    params: makeParamsDesk(meta.settings, (chosen) => announcements.post({ type: "params", epoch, chosen })),
     tabs: noTabs,
     phase: { phase: "starting", step: "worker" },
     status: null,
+    storage: null,
     target: null,
   }
   yield* Effect.addFinalizer(() =>
@@ -227,6 +248,8 @@ const make = Effect.fnUntraced(function* (meta: HostMeta, epoch: string) {
   )
   return TabServer.of({
     setPhase: (phase) => setPhase(desk, phase),
+    setStorage: (storage) => setStorage(desk, storage),
+    params: Effect.sync(() => ({ ...meta.settings.params, ...desk.params.take() })),
     serve: (engine) => serve(desk, engine),
     visible: Stream.changes(desk.visible.values),
   })

@@ -9,11 +9,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { EngineCalls } from "../contract.ts"
 import type { CallOutcome } from "../protocol.ts"
+import type { ParamsDesk } from "./ParamsDesk.ts"
 
 /** What commands act on: the engine, and the pauses tabs asked for. */
 export interface CallTarget {
   readonly engine: Engine["Service"]
   readonly credentials: CredentialsShape
+  readonly params: ParamsDesk
   /** The engine counts pauses; a tab's command may be repeated, so a reason is passed on once. */
   readonly pauses: Set<PauseReason>
 }
@@ -45,8 +47,11 @@ const runners: Runners = {
   explain: ({ engine }, key) => engine.explain(key),
   holders: ({ engine }, table, primaryKey) => engine.holders(table, primaryKey),
   journal: ({ engine }) => engine.journal,
+  evict: ({ engine }, key) => engine.evict(key),
+  requests: ({ engine }) => engine.requests,
   wipe: ({ engine }) => Effect.as(engine.wipe, true),
   setCredentials: ({ credentials }, given) => credentials.set(given),
+  setParams: ({ engine, params }, given) => params.set(engine, given),
 }
 
 const refused = (name: string, message: string): CallOutcome => ({ ok: false, name, message })

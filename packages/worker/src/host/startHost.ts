@@ -12,10 +12,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { HostPhase, HostSettings } from "../contract.ts"
 import { dataLock, type HostMeta } from "../protocol.ts"
 import { HostEnvironment } from "./HostEnvironment.ts"
 import type { ValidGraph } from "./HostLayer.ts"
+import { type BackendChoice, chooseBackend } from "./storage/backend.ts"
+import { type StorageWatch, watchStorage } from "./storage/StorageWatch.ts"
 import { TabServer } from "./TabServer.ts"
 
 /** How long a leader waits for a predecessor's hold on the data directory, which ends with its worker. */
@@ -63,8 +66,17 @@ const decodeGraph = (settings: HostSettings): Effect.Effect<ValidGraph, StartFai
     catch: (error) => failed(`The graph handed to the worker is not valid. ${textOf(error)}`),
   })
 
-const claimData = Effect.fnUntraced(function* (dataDir: string) {
-  if (dataDir.startsWith("memory:")) return
+const chooseStorage = Effect.fnUntraced(function* (dataDir: string) {
+  const environment = yield* HostEnvironment
+  const choice = yield* Effect.promise(() => chooseBackend(dataDir, environment.probeStorage))
+  if (choice !== null) return choice
+  return yield* failed(
+    `The data directory ${dataDir} names no storage. Use auto://name, idb://name, opfs-ahp://name or memory://.`,
+  )
+})
+
+const claimData = Effect.fnUntraced(function* ({ backend, dataDir }: BackendChoice) {
+  if (backend === "memory") return
   const environment = yield* HostEnvironment
   if (yield* environment.holdLock(dataLock(dataDir), dataLockWaitMillis)) return
   return yield* failed(
@@ -82,6 +94,15 @@ const openDatabase = (parts: HostParts, dataDir: string): Effect.Effect<OpenData
       ),
   })
 
+/** The engine pauses for storage when a write was refused, and goes on when one went through. */
+const noteRefusals = (engine: Engine["Service"], storage: StorageWatch) =>
+  engine.statusChanges.pipe(
+    Stream.map(({ pauseReasons }) => pauseReasons.includes("storage")),
+    Stream.changes,
+    Stream.runForEach(storage.writeRefused),
+    Effect.forkScoped,
+  )
+
 /** Everything that can fail. The layers live in the runtime's scope, so they outlive this effect. */
 const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: HostParts) {
   const tabs = yield* TabServer
@@ -89,14 +110,20 @@ const bringUp = Effect.fnUntraced(function* (settings: HostSettings, parts: Host
   yield* checkConfig(settings)
   const graph = yield* decodeGraph(settings)
   yield* step("database")
-  yield* claimData(settings.dataDir)
-  const database = yield* openDatabase(parts, settings.dataDir)
+  const choice = yield* chooseStorage(settings.dataDir)
+  yield* claimData(choice)
+  const storage = yield* watchStorage(choice, choice.backend === "memory" ? "relaxed" : "strict")
+  const database = yield* openDatabase(parts, choice.dataDir)
   yield* step("schema")
   const store = yield* Layer.build(parts.store(graph, database))
   yield* step("engine")
-  const engine = yield* Layer.build(parts.engine(settings, graph)).pipe(Effect.provideContext(store))
+  // Every tab has said hello by now, so the engine starts with what was chosen under the leader before.
+  const params = yield* tabs.params
+  const engine = yield* Layer.build(parts.engine({ ...settings, params }, graph)).pipe(
+    Effect.provideContext(store),
+  )
   yield* Effect.provideContext(
-    Effect.flatMap(Engine, (service) => tabs.serve(service)),
+    Effect.flatMap(Engine, (service) => Effect.andThen(tabs.serve(service), noteRefusals(service, storage))),
     engine,
   )
   yield* tabs.setPhase({ phase: "ready" })

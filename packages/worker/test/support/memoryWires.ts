@@ -76,6 +76,8 @@ export const makeMemoryWires = (): MemoryWires => {
           return true
         }),
       online: Stream.concat(Stream.make(true), Stream.never),
+      probeStorage: () => Promise.resolve(null),
+      estimateStorage: Effect.succeed({ usageBytes: 10, quotaBytes: 100, persisted: false }),
     },
     settle: async () => {
       // A macrotask lets every queued microtask and Effect's scheduler run; consequences may take a few

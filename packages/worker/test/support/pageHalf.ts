@@ -19,6 +19,7 @@ export const openPageHalf = (wires: MemoryWires, settings: HostSettings, tabId: 
     name: settings.name,
     tabId,
     fingerprint: fingerprint(settings),
+    params: settings.params,
     tables: Object.keys(settings.graph.tables),
     visible: true,
     // A vanished tab neither hears nor speaks.

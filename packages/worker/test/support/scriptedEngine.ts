@@ -3,7 +3,12 @@
  * record what they were asked, and the test emits commits. It fetches nothing and stores nothing.
  */
 import { Engine, type Lease, StoreError } from "@espalier/engine"
-import type { EngineStatus, InstanceStatus, PauseReason } from "@espalier/engine/protocol"
+import {
+  CompileError,
+  type EngineStatus,
+  type InstanceStatus,
+  type PauseReason,
+} from "@espalier/engine/protocol"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -79,10 +84,14 @@ export const makeScriptedEngine = Effect.gen(function* () {
     statusChanges: SubscriptionRef.changes(ref),
     commits: Stream.fromPubSub(commits),
     acquire: (lease: Lease) => Effect.acquireRelease(count(lease.node, 1), () => count(lease.node, -1)),
-    setParams: () => ask("setParams"),
+    setParams: (params) =>
+      Object.hasOwn(params, "userId")
+        ? Effect.fail(new CompileError("params.userId", "comes from the identity"))
+        : ask(`setParams ${JSON.stringify(params)}`),
     explainRow: (table, primaryKey) => Effect.succeed({ table, primaryKey, heldBy: [] }),
     retry: (key) => Effect.as(ask(`retry ${key}`), true),
     refetch: (key) => Effect.as(ask(`refetch ${key}`), key !== "unknown"),
+    evict: (key) => Effect.as(ask(`evict ${key}`), key !== "desired"),
     pause: (reason) =>
       Effect.andThen(
         ask(`pause ${reason}`),
@@ -111,6 +120,7 @@ export const makeScriptedEngine = Effect.gen(function* () {
           )
         : Effect.succeed([`${table}-holder`]),
     journal: Effect.succeed([]),
+    requests: Effect.succeed([]),
     wipe: ask("wipe"),
   })
   const scripted: ScriptedEngine = {

@@ -54,6 +54,8 @@ export class ConnectionSlots extends Context.Service<
     ) => Effect.Effect<A, E>
     /** Whether somebody looks at what the lane of this key brings, now and in later runs. */
     readonly prefer: (key: string, leased: boolean) => void
+    /** While the scope is open, no slot is handed out. */
+    readonly hold: Effect.Effect<void, never, Scope.Scope>
     /** The host slept: open requests without an answer are asked again, in turn. */
     readonly distrust: () => void
     /** Requests now open, waiting, and allowed; while the origin is left alone, for how long. */
@@ -92,6 +94,10 @@ const makeConnectionSlots = (table: SlotTable): ConnectionSlots["Service"] => ({
       (ticket) => Effect.sync(() => table.leave(ticket.id)),
     ),
   prefer: (key, leased) => table.prefer(key, leased),
+  hold: Effect.acquireRelease(
+    Effect.sync(() => table.hold()),
+    () => Effect.sync(() => table.unhold()),
+  ),
   distrust: () => table.apply({ _tag: "Distrust" }),
   connections: () => table.connections(),
 })

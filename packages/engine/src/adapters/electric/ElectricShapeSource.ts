@@ -5,12 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import { Credentials } from "../../ports/Credentials.ts"
 import { EngineConfig } from "../../ports/EngineConfig.ts"
-import { ShapeSource } from "../../ports/ShapeSource.ts"
+import { ShapeSource, type Subscribe } from "../../ports/ShapeSource.ts"
+import { changesOf } from "../../ports/subscriptions.ts"
 import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { ConnectionSlots } from "./ConnectionSlots.ts"
+import { RequestLog } from "./RequestLog.ts"
 import { startRun } from "./ShapeRun.ts"
 import { shapeUrl, type EndpointKind } from "./urls.ts"
 
@@ -43,7 +44,9 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
     Effect.gen(function* () {
       const config = yield* EngineConfig
       const slots = yield* ConnectionSlots
+      const log = new RequestLog(config.requestLogCapacity)
       const requests = {
+        log,
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
         headers: headersEffect(options.headers),
         credentials: yield* Credentials,
@@ -52,23 +55,17 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
         requestTimeoutMillis: config.requestTimeoutMillis,
         bodyIdleMillis: options.bodyIdleMillis ?? 120_000,
       } satisfies Parameters<typeof startRun>[0]["requests"]
+      const subscribe: Subscribe = (instance, resume, listener) =>
+        Effect.suspend(() => {
+          const url = shapeUrl(options.kind, options.url, instance, options.params)
+          return startRun({ key: instance.key, url, resume, requests, priority: instance.priority }, listener)
+        })
       return ShapeSource.of({
-        changes: (instance, resume) =>
-          Stream.unwrap(
-            Effect.map(
-              Effect.suspend(() =>
-                startRun({
-                  key: instance.key,
-                  url: shapeUrl(options.kind, options.url, instance, options.params),
-                  resume,
-                  requests,
-                  priority: instance.priority,
-                }),
-              ),
-              (pull) => Stream.fromPull(Effect.succeed(pull)),
-            ),
-          ),
+        changes: changesOf(subscribe),
+        subscribe,
+        hold: slots.hold,
         connections: () => slots.connections(),
+        requests: () => log.entries(),
         prefer: (key, leased) => slots.prefer(key, leased),
         distrust: () => slots.distrust(),
       })

@@ -1,13 +1,17 @@
 /**
- * Hands what the official client pushes to a consumer that pulls, one element at a time. Exists because the client's callback and
- * the stream's pull live on different sides: the callback's promise resolves when the consumer pulls the element after the batch, and
- * until then the client sends no further request (apart from its two prefetched chunks). One consumer only.
+ * Hands what the official client pushes to a listener, one event at a time: the client's promise resolves when the listener asks for
+ * the event after the batch, and until then the client sends no further request (apart from its two prefetched chunks).
  *
  * Bounded: at most one unacknowledged batch per client stream, a must-refetch per stream, one slot signal (the newest) and
  * `maxRequestSignals` request signals.
  */
-import * as Effect from "effect/Effect"
-import type { Batch, MustRefetch, SourceEvent, SourceSignal } from "../../ports/ShapeSource.ts"
+import type {
+  Batch,
+  MustRefetch,
+  SourceEvent,
+  SourceListener,
+  SourceSignal,
+} from "../../ports/ShapeSource.ts"
 import type { ShapeError } from "../../protocol/ShapeError.ts"
 
 /** Undelivered request signals kept; older ones are dropped, since they only count for status. */
@@ -21,13 +25,21 @@ interface Entry {
 const nobody = (): void => undefined
 
 export class Mailbox {
+  readonly #listener: SourceListener
   #entries: Array<Entry> = []
   #delivered: () => void = nobody
-  #wake: () => void = nobody
+  /** The listener has an event and has not asked for the next. */
+  #busy = false
+  /** Events are being delivered further up the stack. */
+  #delivering = false
   #failure: ShapeError | null = null
   #closed = false
 
-  /** Adds a batch; resolves when the consumer has pulled the element after it, or when the mailbox is closed. */
+  constructor(listener: SourceListener) {
+    this.#listener = listener
+  }
+
+  /** Adds a batch; resolves when the listener asks for the event after it, or when the mailbox is closed. */
   offerBatch(batch: Batch): Promise<void> {
     return new Promise((resolve) => {
       if (this.#closed || this.#failure !== null) resolve()
@@ -56,11 +68,11 @@ export class Mailbox {
     this.#add({ event, acknowledge: nobody })
   }
 
-  /** Ends the stream with this error after what was offered before. The first failure wins. */
+  /** Ends the run with this error after what was offered before. The first failure wins. */
   fail(error: ShapeError): void {
     if (this.#closed || this.#failure !== null) return
     this.#failure = error
-    this.#wake()
+    this.#deliver()
   }
 
   /** Lets go of everyone who waits for an acknowledgement; nothing is delivered after this. */
@@ -70,35 +82,37 @@ export class Mailbox {
     this.#entries = []
     this.#acknowledgeDelivered()
     for (const entry of entries) entry.acknowledge()
-    this.#wake()
   }
-
-  /** The next element; acknowledges the one before. */
-  readonly pull: Effect.Effect<readonly [SourceEvent], ShapeError> = Effect.suspend(() => {
-    this.#acknowledgeDelivered()
-    return this.#next
-  })
-
-  readonly #next: Effect.Effect<readonly [SourceEvent], ShapeError> = Effect.suspend(() => {
-    const entry = this.#entries.shift()
-    if (entry !== undefined) {
-      this.#delivered = entry.acknowledge
-      return Effect.succeed([entry.event] as const)
-    }
-    if (this.#failure !== null) return Effect.fail(this.#failure)
-    return Effect.andThen(this.#arrival, this.#next)
-  })
-
-  readonly #arrival: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    this.#wake = () => resume(Effect.void)
-    return Effect.sync(() => {
-      this.#wake = nobody
-    })
-  })
 
   #add(entry: Entry): void {
     this.#entries.push(entry)
-    this.#wake()
+    this.#deliver()
+  }
+
+  /** A loop, not a recursion: a listener asks for the next event while it is still in the call for this one. */
+  #deliver(): void {
+    if (this.#delivering) return
+    this.#delivering = true
+    while (!this.#busy && !this.#closed) {
+      const entry = this.#entries.shift()
+      if (entry === undefined) {
+        if (this.#failure !== null) {
+          this.#closed = true
+          this.#listener.onEnd(this.#failure)
+        }
+        break
+      }
+      this.#busy = true
+      this.#delivered = entry.acknowledge
+      this.#listener.onEvent(entry.event, this.#next)
+    }
+    this.#delivering = false
+  }
+
+  readonly #next = (): void => {
+    this.#busy = false
+    this.#acknowledgeDelivered()
+    this.#deliver()
   }
 
   #acknowledgeDelivered(): void {

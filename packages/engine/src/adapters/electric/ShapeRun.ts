@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { SourceEvent } from "../../ports/ShapeSource.ts"
+import type { SourceListener } from "../../ports/ShapeSource.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
 import { backoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
@@ -44,27 +44,25 @@ export interface RunOptions {
   readonly priority: number
 }
 
-/** Starts a run; closing the scope aborts every request and client of it. The effect returned pulls one event. */
+/** Starts a run; closing the scope aborts every request and client of it. */
 export const startRun = (
   options: RunOptions,
-): Effect.Effect<Effect.Effect<readonly [SourceEvent], ShapeError>, never, Scope.Scope> =>
-  Effect.suspend(() => {
-    const mailbox = new Mailbox()
-    const setUp = Effect.gen(function* () {
-      const lane = yield* options.requests.slots.lane({
-        key: options.key,
-        priority: options.priority,
-        onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
-      })
-      const runPromise = yield* FiberSet.makeRuntimePromise()
-      const salt = (yield* Random.nextInt) >>> 0
-      const run = new ShapeRun(options, { mailbox, lane, runPromise, salt: salt.toString(36) })
-      yield* Effect.acquireRelease(
-        Effect.sync(() => run.start(options.resume, null)),
-        () => Effect.sync(() => run.close()),
-      )
+  listener: SourceListener,
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const mailbox = new Mailbox(listener)
+    const lane = yield* options.requests.slots.lane({
+      key: options.key,
+      priority: options.priority,
+      onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
     })
-    return Effect.as(setUp, mailbox.pull)
+    const runPromise = yield* FiberSet.makeRuntimePromise()
+    const salt = (yield* Random.nextInt) >>> 0
+    const run = new ShapeRun(options, { mailbox, lane, runPromise, salt: salt.toString(36) })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => run.start(options.resume, null)),
+      () => Effect.sync(() => run.close()),
+    )
   })
 
 interface RunParts {

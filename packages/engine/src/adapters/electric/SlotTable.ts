@@ -57,6 +57,8 @@ export class SlotTable {
   readonly #leased = new Set<string>()
   #state: SlotState
   #origin: OriginState = healthyOrigin
+  /** Holds that are on: until they are over nothing is granted. */
+  #holds = 0
   /** When the origin may be asked again; null while nothing waits for that. */
   #wakeAt: number | null = null
   #nextLane = 1
@@ -94,6 +96,16 @@ export class SlotTable {
     const lane = this.#lanes.get(key)
     if (lane === undefined) return
     this.apply({ _tag: "Prefer", lane: lane.id, leased, ...(lane.taken && { taken: lane.taken }) })
+  }
+
+  hold(): void {
+    this.#holds += 1
+    this.#allow()
+  }
+
+  unhold(): void {
+    this.#holds -= 1
+    this.#allow()
   }
 
   join(lane: Lane, live: boolean): TicketHandle {
@@ -144,6 +156,10 @@ export class SlotTable {
 
   /** Lets as many through as the origin may be asked, and comes back when it may be asked again. */
   #allow(): void {
+    if (this.#holds > 0) {
+      this.#step({ _tag: "Allow", grants: 0 })
+      return
+    }
     const now = this.#now()
     const { at, grants } = allowance(this.#origin, now, this.#config)
     this.#step({ _tag: "Allow", grants })

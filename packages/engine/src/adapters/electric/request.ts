@@ -12,6 +12,7 @@ import { minBackoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
 import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
 import { classifyFailure, parseRetryAfter } from "./classify.ts"
+import { noteEnd, type RequestLog } from "./RequestLog.ts"
 import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
 
 /** A whole answer. */
@@ -30,6 +31,8 @@ export interface RequestContext {
   /** The instance, for spans. */
   readonly key: string
   readonly fetch: typeof globalThis.fetch
+  /** Where each request is written down for a person who looks. */
+  readonly log: RequestLog
   /** Asked for each request anew, so that a refreshed token is used at once. */
   readonly headers: Effect.Effect<Readonly<Record<string, string>>, ShapeErrorReason>
   readonly credentials: CredentialsShape
@@ -110,15 +113,23 @@ const ask = (
     )
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
-    const sentAt = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
+    const sentAt = clock.currentTimeMillisUnsafe()
+    const noted = context.log.open(context.key, url, sentAt)
     lane.asked = { href: url.href, at: sentAt }
-    const hop: Hop = { url: withParams(url, used.params), headers: { ...own, ...used.headers }, hops: 0 }
+    const hop: Hop = {
+      url: withParams(url, used.params),
+      headers: { ...own, ...used.headers },
+      hops: 0,
+      onHeaders: (status) => noted.headers(status, clock.currentTimeMillisUnsafe()),
+    }
     const exchange = Effect.flatMap(openResponse(context, slot, hop), (response) =>
       readAnswer(context, slot, response, sentAt),
     )
     // Interruption, a timeout or a refused answer must close the socket, not only stop waiting for it.
     const answer = yield* Effect.onExit(exchange, (exit) =>
       Effect.sync(() => {
+        noteEnd(noted, exit, clock.currentTimeMillisUnsafe())
         if (exit._tag === "Failure") slot.abort()
       }),
     ).pipe(
@@ -149,6 +160,7 @@ interface Hop {
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly hops: number
+  readonly onHeaders: (status: number) => void
 }
 
 /** Waits for response headers, following redirects within the origin. */
@@ -162,7 +174,7 @@ const openResponse = (
     try: () =>
       context
         .fetch(hop.url.href, { ...init, headers: hop.headers, signal: slot.signal })
-        .then(noteAnswer(slot)),
+        .then(noteAnswer(slot, hop)),
     catch: (cause) => (slot.isCut() ? slotCut : classifyFailure(cause)),
   }).pipe(
     Effect.timeoutOrElse({
@@ -175,9 +187,10 @@ const openResponse = (
 
 /** Before anything else sees the response: an answered request must not be cut any more. */
 const noteAnswer =
-  (slot: Slot) =>
+  (slot: Slot, hop: Hop) =>
   (response: Response): Response => {
     slot.answered()
+    hop.onHeaders(response.status)
     return response
   }
 
@@ -211,7 +224,7 @@ const followRedirect = (
   }
   return Effect.andThen(
     cancelBody(response),
-    openResponse(context, slot, { url: target, headers: hop.headers, hops: hop.hops + 1 }),
+    openResponse(context, slot, { ...hop, url: target, hops: hop.hops + 1 }),
   )
 }
 

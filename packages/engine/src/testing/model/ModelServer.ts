@@ -6,21 +6,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GraphData } from "../../graph/Graph.ts"
-import type { Instance, InstanceKey } from "../../protocol/Shape.ts"
-import {
-  Forbidden,
-  Network,
-  type ShapeErrorReason,
-  ShapeRejected,
-  Unauthorised,
-} from "../../protocol/ShapeError.ts"
+import type { Instance } from "../../protocol/Shape.ts"
+import { Network, type ShapeErrorReason, ShapeRejected, Unauthorised } from "../../protocol/ShapeError.ts"
 import { type Seeded, seeded } from "../random.ts"
 import { type ActiveFault, type Fault, reasonOf } from "./faults.ts"
 import type { Texts } from "./filters.ts"
+import { Gateway } from "./Gateway.ts"
 import { ModelDatabase, type Transaction, type Write } from "./ModelDatabase.ts"
-import { Oracle } from "./Oracle.ts"
+import type { Oracle } from "./Oracle.ts"
 import { type Answer, read, type ShapeRequest } from "./answers.ts"
-import { type MovePace, ShapeLog } from "./ShapeLog.ts"
+import type { MovePace } from "./entries.ts"
+import { ShapeLog } from "./ShapeLog.ts"
 
 export interface ModelServerOptions {
   readonly graph: GraphData
@@ -42,6 +38,8 @@ export interface ModelServerOptions {
    * milliseconds ago. Default: everything is granted.
    */
   readonly gatewayLagMillis?: number
+  /** Share of the transactions whose last change does not say that it is the last one, 0 (default) to 1. */
+  readonly missingLast?: number
 }
 
 const watchdogMillis = 40_000
@@ -54,6 +52,7 @@ interface Shape {
 export class ModelServer {
   readonly database: ModelDatabase
   readonly graph: GraphData
+  readonly gateway: Gateway
   readonly faults: Array<ActiveFault> = []
   /** Requests that were answered with an error, by kind. */
   readonly struck = new Map<string, number>()
@@ -64,18 +63,12 @@ export class ModelServer {
   /** Something was delivered twice. */
   repeated = false
   readonly #options: Required<Omit<ModelServerOptions, "gatewayLagMillis">>
-  readonly #lagMillis: number | null
   readonly #random: Seeded
   readonly #shapes = new Map<string, Shape>()
   readonly #handles = new Map<string, ShapeLog>()
-  /** What the gateway granted since when, newest last. */
-  readonly #grants: Array<{ readonly since: number; readonly keys: ReadonlySet<InstanceKey> }> = []
-  #oracle: Oracle
-
   constructor(options: ModelServerOptions) {
     this.graph = options.graph
     this.database = new ModelDatabase(options.graph)
-    this.#lagMillis = options.gatewayLagMillis ?? null
     this.#options = {
       seed: 1,
       latencyMillis: [0, 0],
@@ -83,21 +76,22 @@ export class ModelServer {
       snapshotChunk: 1_000,
       logChunk: 1_000,
       moveMillis: 0,
+      missingLast: 0,
       ...options,
     }
     this.#random = seeded(this.#options.seed)
-    this.#oracle = new Oracle(options.graph, options.params)
+    this.gateway = new Gateway({
+      graph: options.graph,
+      params: options.params,
+      database: this.database,
+      lagMillis: options.gatewayLagMillis ?? null,
+      random: this.#random,
+    })
   }
 
   /** What its present params make the graph demand. */
   get oracle(): Oracle {
-    return this.#oracle
-  }
-
-  /** Other client parameters from now on. */
-  setParams(params: Texts, now: number): void {
-    this.#oracle = new Oracle(this.graph, params)
-    this.#grant(now)
+    return this.gateway.oracle
   }
 
   /** Commits a transaction; every shape's log learns of it and waiting polls wake. */
@@ -108,7 +102,7 @@ export class ModelServer {
     const transaction = this.database.commit(writes, late)
     if (transaction === null) return null
     for (const [index, log] of logs.entries()) log.commit(transaction, fixes[index] ?? null, now)
-    this.#grant(now)
+    this.gateway.noteRows(now)
     this.wake()
     return transaction
   }
@@ -120,6 +114,15 @@ export class ModelServer {
       if (tables === undefined || tables.includes(table)) this.#renew(name, shape)
     }
     this.wake()
+  }
+
+  /**
+   * A release changes a table: its handles are void, and until so many milliseconds have passed the gateway is of a newer release than
+   * its clients and refuses their definitions (412).
+   */
+  alter(table: string, now: number, newerMillis: number): void {
+    this.gateway.release(table, now + newerMillis)
+    this.rotate([table])
   }
 
   /** The server goes away for a while; subquery shapes do not survive it (protocol reference §4.5). */
@@ -188,15 +191,14 @@ export class ModelServer {
         Effect.sleep(watchdogMillis),
         this.#fail("hang", new Network({ message: "no answer" })),
       )
-    if (!this.#isGranted(instance.key, now))
-      return this.#fail("revoked", new Forbidden({ revoked: true, message: "revoked" }))
+    const refusal = this.gateway.refusal(instance, now)
+    if (refusal !== null) return this.#fail(refusal.kind, refusal.reason)
     return Effect.void
   }
 
   #serve(request: ShapeRequest, faults: ReadonlyArray<Fault>): Effect.Effect<Answer, ShapeErrorReason> {
     const { instance } = request
-    const selection = this.#oracle.selection(instance.node, instance.bindings)
-    if (selection === null)
+    if (this.gateway.selection(instance) === null)
       return this.#fail("unknown", new ShapeRejected({ status: 404, message: `no node ${instance.node}` }))
     const name = `${instance.hash}`
     const shape = this.#shapes.get(name) ?? { logs: [], waiters: new Set() }
@@ -233,14 +235,16 @@ export class ModelServer {
   )
 
   #open(name: string, shape: Shape, instance: Instance): void {
-    const selection = this.#oracle.selection(instance.node, instance.bindings)
+    const selection = this.gateway.selection(instance)
     if (selection === null) return
+    const { missingLast } = this.#options
     const log = new ShapeLog({
       handle: `${name.slice(0, 6)}-${this.#handles.size + 1}`,
       instance,
       selection,
       database: this.database,
       pace: () => this.#pace(),
+      marksLast: () => missingLast === 0 || !this.#random.chance(missingLast),
     })
     shape.logs.push(log)
     this.#handles.set(log.handle, log)
@@ -259,18 +263,6 @@ export class ModelServer {
       rowsMillis: this.#random.chance(0.5) ? 0 : this.#random.below(most),
       late: this.#random.chance(0.5),
     }
-  }
-
-  #grant(now: number): void {
-    if (this.#lagMillis === null) return
-    this.#grants.push({ since: now, keys: new Set(this.#oracle.demanded(this.database.read, null).keys()) })
-  }
-
-  #isGranted(key: InstanceKey, now: number): boolean {
-    if (this.#lagMillis === null) return true
-    const seen = now - this.#random.between(0, this.#lagMillis)
-    const grant = this.#grants.findLast(({ since }) => since <= seen) ?? this.#grants[0]
-    return grant === undefined || grant.keys.has(key)
   }
 
   #strike(kind: string): Effect.Effect<void> {

@@ -36,6 +36,8 @@ export interface SourceObserver {
   readonly asked: (request: ShapeRequest) => void
   readonly failed: (key: InstanceKey, reason: ShapeErrorReason) => void
   readonly delivered: (key: InstanceKey, batch: Batch) => void
+  /** The consumer asks for more: it has taken this batch in, with or without a write. */
+  readonly acknowledged: (key: InstanceKey, batch: Batch) => void
 }
 
 export interface ModelSourceOptions {
@@ -95,6 +97,7 @@ const startRun = Effect.fnUntraced(function* (
   )
   const run = new Run({ options, slots, lane, scope, instance, tell }, resume)
   return Effect.suspend(() => {
+    run.acknowledge()
     const waiting = signals.shift()
     return waiting === undefined ? run.next : Effect.succeed([waiting] as const)
   })
@@ -117,10 +120,19 @@ class Run {
   #fresh = false
   #ahead: Fiber.Fiber<Answer, Failure> | null = null
   #refetches: ReadonlyArray<number> = []
+  /** Delivered, and not known to be taken in. */
+  #delivered: Batch | null = null
 
   constructor(parts: RunParts, resume: Checkpoint | null) {
     this.#parts = parts
     this.#at = resume
+  }
+
+  /** Called when the consumer asks for more. */
+  acknowledge(): void {
+    const { instance, options } = this.#parts
+    if (this.#delivered !== null) options.observer?.acknowledged(instance.key, this.#delivered)
+    this.#delivered = null
   }
 
   /** The next batch or refetch. */
@@ -174,6 +186,7 @@ class Run {
     this.#live = answer.upToDate
     if (answer.upToDate) this.#fresh = false
     const delivered = Effect.sync(() => {
+      this.#delivered = batch
       options.observer?.delivered(instance.key, batch)
       return [batch] as const
     })

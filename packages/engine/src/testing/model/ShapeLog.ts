@@ -5,9 +5,10 @@
  * "the checkpoint is never ahead of the data". Pure but for its own state; the server gives it transactions and the time.
  */
 import type { RowKey } from "../../adapters/store/rowKey.ts"
-import type { Message, SnapshotVisibility } from "../../protocol/Message.ts"
+import type { Message } from "../../protocol/Message.ts"
 import type { Instance } from "../../protocol/Shape.ts"
-import { del, insert, moveIn, moveOut, snapshotEnd, update } from "../messages.ts"
+import { del, insert, markedLast, moveIn, moveOut, snapshotEnd, update } from "../messages.ts"
+import type { Committed, Effects, Entry, Move, MovePace } from "./entries.ts"
 import {
   difference,
   keyColumns,
@@ -22,51 +23,14 @@ import {
 import type { ModelDatabase, RowEvent, Transaction } from "./ModelDatabase.ts"
 import { innerValues, type Selection } from "./selection.ts"
 
-/** What a stretch of log does to a reader: row → version, or null when the row leaves. */
-type Effects = ReadonlyArray<readonly [key: RowKey, seq: number | null]>
-
-export interface Entry {
-  readonly tx: number
-  readonly op: number
-  readonly message: Message
-  readonly effects: Effects
-  /** An up-to-date may follow it. */
-  boundary: boolean
-}
-
-interface Committed {
-  readonly transaction: Transaction
-  /** Values of the edge after it; null without a subquery. */
-  readonly values: ReadonlySet<string> | null
-}
-
-/** A move-in whose query is under way, and the transactions that wait for it. */
-interface Move {
-  readonly values: ReadonlySet<string>
-  readonly txid: number
-  /** Rows and visibility of its query, once that has run. */
-  found: { readonly rows: ReadonlyArray<Member>; readonly visibility: SnapshotVisibility } | null
-  /** Committed before the query ran, and after. */
-  readonly before: Array<Committed>
-  readonly after: Array<Committed>
-  readonly eventAt: number
-  readonly rowsAt: number
-  told: boolean
-}
-
-/** How slow a move-in is, in milliseconds; `late`: its query sees what was committed while it waited. */
-export interface MovePace {
-  readonly eventMillis: number
-  readonly rowsMillis: number
-  readonly late: boolean
-}
-
 export interface ShapeLogOptions {
   readonly handle: string
   readonly instance: Instance
   readonly selection: Selection
   readonly database: ModelDatabase
   readonly pace: () => MovePace
+  /** Whether the last change of a transaction says so; a real server forgets it now and then. Default: always. */
+  readonly marksLast?: () => boolean
 }
 
 export class ShapeLog {
@@ -240,10 +204,17 @@ export class ShapeLog {
   }
 
   #changes(transaction: Transaction, values: ReadonlySet<string> | null): void {
+    const before = this.entries.length
     for (const change of transaction.changes) {
       if (change.table === this.#table) this.#change(transaction, change, values)
     }
+    if (this.entries.length > before && this.#options.marksLast?.() !== false) this.#markLast()
     this.#close()
+  }
+
+  #markLast(): void {
+    const entry = this.entries.pop()
+    if (entry !== undefined) this.entries.push({ ...entry, message: markedLast(entry.message) })
   }
 
   #change({ lsn, txid }: Transaction, change: RowEvent, values: ReadonlySet<string> | null): void {

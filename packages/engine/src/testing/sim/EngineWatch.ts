@@ -18,6 +18,8 @@ import type { Report } from "./violations.ts"
 
 /** What the engine's own policy promises at least; not read from it, so that a changed policy is noticed. */
 const leastBackoffMillis = 100
+/** How offsets inside a snapshot begin. */
+const inSnapshot = "0_"
 
 interface Failure {
   readonly at: number
@@ -43,9 +45,15 @@ export class EngineWatch implements SourceObserver {
   /** Instances that ever ran here. */
   readonly #seen = new Map<InstanceKey, Instance>()
   readonly #failures = new Map<InstanceKey, Failure>()
-  /** Since the last gap: instances the server called up to date, and instances that committed. */
+  /** What each instance was given last. */
+  readonly #delivered = new Map<InstanceKey, Batch>()
+  /**
+   * Since the last gap: instances whose up-to-date the engine took in, by a commit or (when it brought nothing new, decision 002) without
+   * one. A mere delivery is none.
+   */
   readonly #current = new Set<InstanceKey>()
-  readonly #committed = new Set<InstanceKey>()
+  /** Since the last gap: instances that were given an up-to-date that says what is stored already. */
+  readonly #idle = new Set<InstanceKey>()
   #open = 0
   batches = 0
 
@@ -99,9 +107,16 @@ export class EngineWatch implements SourceObserver {
   readonly delivered = (key: InstanceKey, batch: Batch): void => {
     const { checkpoint, messages, upToDate } = batch
     this.batches++
+    this.#delivered.set(key, batch)
     this.#options.log(
       `got ${key} ${checkpoint.handle} ${checkpoint.offset} ${messages.length}${upToDate ? " up to date" : ""}`,
     )
+    const stored = this.#options.stores.known.get(key)?.stored
+    const isStored = stored?.complete === true && isSame(stored.checkpoint, checkpoint)
+    if (upToDate && isStored && messages.length === 0) this.#idle.add(key)
+  }
+
+  readonly acknowledged = (key: InstanceKey, { upToDate }: Batch): void => {
     if (upToDate) this.#current.add(key)
   }
 
@@ -129,20 +144,32 @@ export class EngineWatch implements SourceObserver {
   /** A restart, or the end of a pause: nothing is known to be current. */
   gap(): void {
     this.#current.clear()
-    this.#committed.clear()
+    this.#idle.clear()
   }
 
   readonly beforeCommit = (shares: ReadonlyArray<InstanceCommit>): Effect.Effect<void> =>
     Effect.sync(() => {
-      for (const { instance } of shares) {
-        if (this.#committed.has(instance.key)) continue
-        this.#checkGap(instance)
+      for (const share of shares) {
+        this.#checkApplyPoint(share)
+        if (!this.#current.has(share.instance.key)) this.#checkGap(share.instance)
       }
     })
 
-  /** Called with the keys whose shares went through. */
-  noteCommitted(keys: ReadonlyArray<InstanceKey>): void {
-    for (const key of keys) this.#committed.add(key)
+  /** Called with the shares that went through. */
+  noteCommitted(shares: ReadonlyArray<InstanceCommit>): void {
+    for (const { instance, upToDate } of shares) if (upToDate) this.#current.add(instance.key)
+  }
+
+  /** Rows become readable at an end the server called up to date, or as a part of the first snapshot. */
+  #checkApplyPoint({ checkpoint, instance: { key }, mode, upToDate }: InstanceCommit): void {
+    if (mode === "stage") return
+    const last = this.#delivered.get(key)
+    const isEnd = last?.upToDate === true && isSame(last.checkpoint, checkpoint)
+    const isFirst = mode === "append" && this.#options.stores.known.get(key)?.stored.complete !== true
+    const isPart = isFirst && !upToDate && checkpoint.offset.startsWith(inSnapshot)
+    if (isEnd || isPart) return
+    const message = `${key} makes ${checkpoint.handle} ${checkpoint.offset} readable before its up-to-date`
+    this.#options.report("log-waits", message)
   }
 
   #checkGap(instance: Instance): void {
@@ -157,7 +184,7 @@ export class EngineWatch implements SourceObserver {
       const desired = [...this.#seen.values()].filter(({ key }) => this.#options.isDesired(key))
       const owners = [...this.#options.demanded(), ...desired].filter(({ node: id }) => id === node.owner)
       const settled = ({ key }: Instance): boolean =>
-        this.#committed.has(key) && stores.known.get(key)?.stored.complete === true
+        this.#current.has(key) && stores.known.get(key)?.stored.complete === true
       if (owners.length > 0 && owners.every(settled))
         report("revoked-goes-first", `${instance.key} commits while the revoked ${stored.key} is readable`)
     }
@@ -172,7 +199,7 @@ export class EngineWatch implements SourceObserver {
     return [...stores.known.values()].some(
       ({ stored }) =>
         stored.node === owner &&
-        this.#current.has(stored.key) &&
+        (this.#current.has(stored.key) || this.#idle.has(stored.key)) &&
         stores.demands(stored.key, node).some((values) => JSON.stringify(values) === wanted) &&
         this.#isAnchored(stored, depth + 1),
     )
@@ -193,7 +220,7 @@ export class EngineWatch implements SourceObserver {
         if (status?.state !== "Live") continue
         const { checkpoint } = stored
         if (!this.#current.has(stored.key))
-          report("status-honest", `${stored.key} is Live although the server said nothing since the gap`)
+          report("status-honest", `${stored.key} is Live although it took in no up-to-date since the gap`)
         else if (status.lastUpToDateAt === null || checkpoint === null || !stored.complete)
           report("status-honest", `${stored.key} is Live without a committed up-to-date`)
         else if (checkpoint.handle !== status.handle || checkpoint.offset !== status.offset)
@@ -204,6 +231,9 @@ export class EngineWatch implements SourceObserver {
       }
     })
 }
+
+const isSame = (left: Checkpoint | null, right: Checkpoint): boolean =>
+  left?.handle === right.handle && left.offset === right.offset
 
 const floorOf = (reason: ShapeErrorReason): number => {
   switch (reason._tag) {

@@ -26,7 +26,7 @@ export interface StoreWatch {
     shares: ReadonlyArray<InstanceCommit>,
     result: CommitResult,
   ) => Effect.Effect<void, unknown>
-  /** The engine is told that the commit went through. */
+  /** The engine is told that these shares are committed. */
   readonly acknowledged: (shares: ReadonlyArray<InstanceCommit>) => void
   readonly afterCollect: (
     keys: ReadonlyArray<InstanceKey>,
@@ -46,6 +46,14 @@ interface Ordered {
 export type FaultyOperation = "commit" | "collect" | "discardStage" | "wipe" | "read"
 
 const writes: ReadonlySet<StoreOperation> = new Set(["commit", "collect", "discardStage", "wipe"])
+
+const committed = (
+  shares: ReadonlyArray<InstanceCommit>,
+  { outcomes }: CommitResult,
+): ReadonlyArray<InstanceCommit> => {
+  const keys = new Set(outcomes.filter(({ _tag }) => _tag === "Committed").map(({ key }) => key))
+  return shares.filter(({ instance }) => keys.has(instance.key))
+}
 
 export class GuardedStore {
   readonly #inner: SimStore
@@ -103,7 +111,7 @@ export class GuardedStore {
           "commit",
           Effect.andThen(Effect.orDie(watch.beforeCommit(shares)), inner.commit(shares)),
           (result) => watch.afterCommit(shares, result),
-        ).pipe(Effect.tap(() => Effect.sync(() => watch.acknowledged(shares)))),
+        ).pipe(Effect.tap((result) => Effect.sync(() => watch.acknowledged(committed(shares, result))))),
       collect: (keys) => guard("collect", inner.collect(keys), (result) => watch.afterCollect(keys, result)),
       discardStage: (key) => guard("discardStage", inner.discardStage(key), () => watch.afterDiscard(key)),
       wipe: guard("wipe", inner.wipe, () => watch.afterWipe),

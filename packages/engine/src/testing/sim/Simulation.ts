@@ -76,7 +76,7 @@ export class Simulation {
       {
         beforeCommit: this.engines.beforeCommit,
         afterCommit: this.stores.afterCommit,
-        acknowledged: (shares) => this.engines.noteCommitted(shares.map(({ instance }) => instance.key)),
+        acknowledged: (shares) => this.engines.noteCommitted(shares),
         afterCollect: this.stores.afterCollect,
         afterDiscard: this.stores.afterDiscard,
         afterWipe: this.stores.afterWipe,
@@ -174,6 +174,8 @@ export class Simulation {
         })
       case "Rotate":
         return Effect.sync(() => server.rotate(event.table === undefined ? undefined : [event.table]))
+      case "SchemaChange":
+        return Effect.sync(() => server.alter(event.table, now, event.newerMillis))
       case "ServerRestart":
         return Effect.sync(() => server.restart(now, event.downMillis))
       case "TokenExpired":
@@ -199,7 +201,7 @@ export class Simulation {
   #ask(
     event: Extract<
       SimEvent,
-      { readonly _tag: "Lease" | "Unlease" | "Pause" | "Resume" | "Retry" | "Refetch" | "Wipe" }
+      { readonly _tag: "Lease" | "Unlease" | "Params" | "Pause" | "Resume" | "Retry" | "Refetch" | "Wipe" }
     >,
   ): Effect.Effect<void, unknown> {
     this.engines.forgetFailures()
@@ -210,6 +212,10 @@ export class Simulation {
         return this.leases.take(event.id, event.lease, engine)
       case "Unlease":
         return this.leases.release(event.id)
+      case "Params": {
+        const params = this.#choose(event.params)
+        return Effect.asVoid(Effect.forkChild(Effect.orDie(engine.setParams(params))))
+      }
       case "Pause":
         this.pauses.set(event.reason, (this.pauses.get(event.reason) ?? 0) + 1)
         return engine.pause(event.reason)
@@ -253,11 +259,19 @@ export class Simulation {
   readonly online = (): Effect.Effect<void> => this.#signal({ online: true, visible: true })
 
   #handOver(params: Texts | undefined): Effect.Effect<void, unknown> {
-    if (params !== undefined) {
-      this.#params = { ...this.#params, ...params }
-      this.server.setParams(this.#params, this.#options.time.now)
-    }
+    if (params !== undefined) this.#choose(params)
     return this.restart()
+  }
+
+  /** New values of the client's parameters; returns those that are its to choose. */
+  #choose(params: Texts): Texts {
+    const { graph, time } = this.#options
+    const own = Object.fromEntries(
+      Object.entries(params).filter(([name]) => graph.params[name]?.source === "client"),
+    )
+    this.#params = { ...this.#params, ...own }
+    this.server.gateway.setParams(own, time.now)
+    return own
   }
 
   #startIn(scope: Scope.Closeable): Effect.Effect<RunningEngine, unknown> {

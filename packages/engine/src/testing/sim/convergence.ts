@@ -8,8 +8,14 @@ import type { Expected } from "../model/Oracle.ts"
 import { project } from "../model/selection.ts"
 import type { Simulation } from "./Simulation.ts"
 
-/** The first difference between the world as it is and as it ought to be; null when there is none. */
-export const missing = Effect.fnUntraced(function* (simulation: Simulation) {
+/** Whether something may be there that nobody asks for any more: a lease may have ended, or the parameters may have been others. */
+const mayKeep = ({ leases, server }: Simulation): boolean =>
+  leases.all.length > 0 || server.gateway.hadOtherParams
+
+/**
+ * The first difference between the world as it is and as it ought to be; null when there is none. `keeps`: what is merely kept is none.
+ */
+export const missing = Effect.fnUntraced(function* (simulation: Simulation, keeps = mayKeep(simulation)) {
   const { engine, server, stores } = simulation
   if (engine === null) return "no engine runs"
   const { database, oracle } = server
@@ -21,8 +27,8 @@ export const missing = Effect.fnUntraced(function* (simulation: Simulation) {
     const problem = rowsProblem(simulation, key, expected)
     if (problem !== null) return problem
   }
-  // What is merely kept may stay for a while, but not what no lease could bring back.
-  const reachable = simulation.leases.all.length === 0 ? desired : oracle.demanded(database.read, null)
+  // What is merely kept may stay for a while, but not what no lease and no parameters could bring back.
+  const reachable = keeps ? server.gateway.reachable() : new Set(desired.keys())
   for (const key of stores.known.keys())
     if (!reachable.has(key)) return `${key} is stored and nothing demands it`
   for (const key of simulation.engines.running)

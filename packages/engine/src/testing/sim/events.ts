@@ -10,6 +10,7 @@ import type { PauseReason } from "../../protocol/InstanceStatus.ts"
 import type { Lease } from "../../protocol/Lease.ts"
 import type { Fault } from "../model/faults.ts"
 import type { Write } from "../model/ModelDatabase.ts"
+import type { Texts } from "../model/filters.ts"
 import type { FaultyOperation } from "./GuardedStore.ts"
 import type { ModelServerOptions } from "../model/ModelServer.ts"
 
@@ -29,6 +30,8 @@ export type SimEvent =
     }
   /** The handles of a table's shapes are void, as after a TRUNCATE or a change of its columns; no table: all. */
   | { readonly _tag: "Rotate"; readonly table?: string }
+  /** A release changes a table's columns: its handles are void, and for a while the gateway refuses the clients' definitions (412). */
+  | { readonly _tag: "SchemaChange"; readonly table: string; readonly newerMillis: number }
   | { readonly _tag: "ServerRestart"; readonly downMillis: number }
   /** 401 until a person signs in again. */
   | { readonly _tag: "TokenExpired"; readonly forMillis: number }
@@ -49,7 +52,9 @@ export type SimEvent =
       readonly moment: FailureMoment
     }
   /** The leader closes in good order and another one takes over, perhaps with other client parameters. */
-  | { readonly _tag: "HandOver"; readonly params?: Readonly<Record<string, string>> }
+  | { readonly _tag: "HandOver"; readonly params?: Texts }
+  /** The route changes: other client parameters while the engine runs. Names that are not the client's to choose are left out. */
+  | { readonly _tag: "Params"; readonly params: Texts }
   /** The machine slept: the clock is later at once. */
   | { readonly _tag: "ClockJump"; readonly millis: number }
   /** Sign-out, then sign-in on the same database. */

@@ -21,6 +21,9 @@ interface Making {
   readonly profile: Profile
   readonly random: Seeded
   readonly vocabulary: Vocabulary
+  /** Rows that were written so far, and rows that were taken away to be given back. */
+  readonly written: Array<Write>
+  readonly taken: Array<Write>
 }
 
 /** The plan of a seed. */
@@ -30,6 +33,8 @@ export const generatePlan = (graph: GraphData, params: Texts, profile: Profile, 
     ...{ graph, params, profile },
     random: random.fork(),
     vocabulary: new Vocabulary(graph, params, random.between(2, 5)),
+    written: [],
+    taken: [],
   }
   const count = random.between(...profile.events)
   return {
@@ -49,6 +54,7 @@ const settings = (random: Seeded, profile: Profile): Pick<Plan, "server" | "sour
       snapshotChunk: random.chance(0.5) ? 1_000 : random.between(1, 3),
       logChunk: random.chance(0.6) ? 1_000 : random.between(1, 4),
       moveMillis: random.chance(0.5) ? 0 : random.between(50, 2_000),
+      missingLast: random.chance(0.5) ? 0 : random.pick([0.3, 1]),
       // Well within the grace a denial is given, so that a denial that stays is the engine's doing.
       ...(random.chance(0.5) ? {} : { gatewayLagMillis: random.between(0, 200) }),
     },
@@ -62,12 +68,12 @@ const settings = (random: Seeded, profile: Profile): Pick<Plan, "server" | "sour
   }
 }
 
-const firstRows = ({ random, vocabulary }: Making): ReadonlyArray<Write> => {
-  const rows: Array<Write> = []
+const firstRows = ({ random, vocabulary, written }: Making): ReadonlyArray<Write> => {
+  const rows = written
   for (const table of vocabulary.tables) {
     for (let count = random.between(1, 6); count > 0; count--) rows.push(vocabulary.put(table, random))
   }
-  return rows
+  return [...rows]
 }
 
 const pass = (random: Seeded): ReadonlyArray<SimEvent> => {
@@ -102,6 +108,10 @@ const nextEvent = (making: Making): SimEvent => {
       return random.chance(0.2)
         ? { _tag: "Rotate" }
         : { _tag: "Rotate", table: random.pick(vocabulary.tables) }
+    case "SchemaChange": {
+      const newerMillis = random.between(0, 3_000)
+      return { _tag: "SchemaChange", table: random.pick(vocabulary.tables), newerMillis }
+    }
     case "ServerRestart":
       return { _tag: "ServerRestart", downMillis: random.between(10, 8_000) }
     case "TokenExpired":
@@ -124,8 +134,14 @@ const nextEvent = (making: Making): SimEvent => {
       return { _tag: "Kill", atWrite: random.between(1, 5), moment: random.pick(["before", "after"]) }
     case "StoreFault":
       return storeFault(random)
-    case "HandOver":
-      return { _tag: "HandOver" }
+    case "HandOver": {
+      const params = random.chance(0.5) ? otherParams(making) : null
+      return { _tag: "HandOver", ...(params === null ? {} : { params }) }
+    }
+    case "Params": {
+      const params = otherParams(making)
+      return params === null ? commitEvent(making) : { _tag: "Params", params }
+    }
     case "ClockJump":
       return { _tag: "ClockJump", millis: random.pick([5_000, 60_000, 28_800_000]) }
     case "Wipe":
@@ -135,7 +151,30 @@ const nextEvent = (making: Making): SimEvent => {
   }
 }
 
-const commitEvent = ({ random, vocabulary }: Making): SimEvent => {
+/** A value for one of the client's parameters; null when the graph has none that its filters read. */
+const otherParams = ({ graph, random, vocabulary }: Making): Texts | null => {
+  const [first, ...rest] = Object.keys(graph.params).filter((name) => graph.params[name]?.source === "client")
+  if (first === undefined) return null
+  const name = random.pick([first, ...rest])
+  const value = vocabulary.paramValue(name, random)
+  return value === null ? null : { [name]: value }
+}
+
+/** Takes a row that was written away, or gives one back that was taken: a revocation, or the same grant again. */
+const grantEvent = ({ random, taken, vocabulary, written }: Making): SimEvent | null => {
+  const back = taken.pop()
+  if (back !== undefined) return { _tag: "Commit", writes: [back] }
+  const [first, ...rest] = written
+  if (first === undefined) return null
+  const write = random.pick([first, ...rest])
+  taken.push(write)
+  return { _tag: "Commit", writes: [vocabulary.removal(write)] }
+}
+
+const commitEvent = (making: Making): SimEvent => {
+  const { random, vocabulary } = making
+  const grant = random.chance(0.15) ? grantEvent(making) : null
+  if (grant !== null) return grant
   const count = random.chance(0.06) ? random.between(8, 24) : random.between(1, 4)
   const writes = Array.from({ length: count }, () => {
     const table = random.pick(vocabulary.tables)

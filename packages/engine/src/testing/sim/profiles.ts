@@ -18,9 +18,9 @@ export interface Profile {
 }
 
 const server = { Commit: 30, Begin: 2 } as const
-const people = { Lease: 5, Unlease: 3, Retry: 1, Refetch: 1 } as const
+const people = { Lease: 5, Unlease: 3, Params: 2, Retry: 1, Refetch: 1 } as const
 const network = { Fault: 8, ServerRestart: 1, TokenExpired: 1, Host: 2 } as const
-const rotation = { Rotate: 3 } as const
+const rotation = { Rotate: 3, SchemaChange: 1 } as const
 const storage = { Kill: 4, StoreFault: 3 } as const
 const host = { Pause: 1, Resume: 2, HandOver: 1, ClockJump: 1 } as const
 
@@ -54,7 +54,7 @@ export const profiles: ReadonlyArray<Profile> = [
   {
     ...usual,
     name: "rotation",
-    weights: { ...server, Rotate: 12, Fault: 6, Refetch: 3, Kill: 2 },
+    weights: { ...server, Rotate: 12, SchemaChange: 3, Fault: 6, Refetch: 3, Params: 2, Kill: 2 },
     faults: { conflict: 4, stale: 4, reset: 4, tiny: 4, repeat: 2 },
   },
   {

@@ -117,7 +117,7 @@ const drive = Effect.fnUntraced(function* (simulation: Simulation, run: Drive) {
   for (const id of simulation.leases.ids) yield* simulation.leases.release(id)
   yield* run.time.adjust(longestKeep(simulation) + 1_000)
   yield* step(simulation, run, null)
-  const left = yield* missing(simulation)
+  const left = yield* missing(simulation, false)
   if (left !== null) run.report("undesired-goes", left)
   yield* stopIfBroken(run)
   yield* simulation.stop()
@@ -152,6 +152,7 @@ const heal = Effect.fnUntraced(function* (simulation: Simulation) {
   server.faults.length = 0
   server.downUntil = 0
   server.expiredUntil = 0
+  server.gateway.forgetReleases()
   simulation.guard.heal()
   if (simulation.guard.isDead) yield* simulation.restart()
   yield* simulation.online()

@@ -14,6 +14,7 @@ export const invariants = {
   "nothing-left": "I10: a closed engine leaves no request, run, slot or timer",
   "ancestors-first": "I12: after a gap nothing commits before an up-to-date of its ancestors",
   "revoked-goes-first": "I12: after a gap what was revoked goes before anything new is readable",
+  "log-waits": "I11: log becomes readable only at an up-to-date, a first snapshot also part by part",
   "revoked-goes-as-one": "I13: a collected instance takes along what only its rows demanded",
   "no-blink": "a refetch keeps the old rows readable until the swap",
   "provenance-exact": "a row is readable iff an instance holds it",

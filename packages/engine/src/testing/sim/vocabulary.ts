@@ -32,6 +32,8 @@ export class Vocabulary {
     string,
     { readonly columns: ReadonlyArray<string>; readonly primaryKey: ReadonlyArray<string> }
   >()
+  /** Columns that a parameter is compared with, by its name. */
+  readonly #compared = new Map<string, string>()
   readonly #links: number
   #fresh = 0
 
@@ -56,6 +58,13 @@ export class Vocabulary {
   get tables(): readonly [string, ...ReadonlyArray<string>] {
     const [first = "", ...rest] = this.#tables.keys()
     return [first, ...rest]
+  }
+
+  /** Another value for a parameter, one that rows have; null when no filter reads it. */
+  paramValue(name: string, random: Seeded): string | null {
+    const id = this.#compared.get(name)
+    const [first, ...rest] = id === undefined ? [] : this.#root(id).values
+    return first === undefined ? null : random.pick([first, ...rest])
   }
 
   /** A value for a column. */
@@ -91,6 +100,13 @@ export class Vocabulary {
 
   remove(table: string, random: Seeded): Write {
     return { table, row: this.key(table, random), remove: true }
+  }
+
+  /** Takes a row away that was written whole. */
+  removal({ row, table }: Write): Write {
+    const columns = this.#tables.get(table)?.primaryKey ?? []
+    const key = Object.fromEntries(columns.map((column) => [column, row[column] ?? null]))
+    return { table, row: key, remove: true }
   }
 
   /** A primary key. */
@@ -177,7 +193,10 @@ export class Vocabulary {
     const text = typeof operand === "object" ? params[operand.name] : literalText(operand)
     const value = text === undefined ? null : canonicalText(column.def.type, text)
     if (value === null) return
-    if (typeof operand === "object") column.favourite = value
+    if (typeof operand === "object") {
+      column.favourite = value
+      this.#compared.set(operand.name, columnId(from, name))
+    }
     if (column.values.length === 0)
       column.values = [valueOf(column.def.type, 1, "o"), valueOf(column.def.type, 2, "o")]
     if (!column.values.includes(value)) column.values.push(value)

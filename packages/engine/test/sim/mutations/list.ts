@@ -284,7 +284,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     what: "a source is not told that its batch was committed",
     file: commits,
     find: `      if (entry.share.upToDate) entry.record.storedUpToDateAt = now
-      yield* Deferred.succeed(entry.arrived.ack, undefined)`,
+      entry.arrived.ack()`,
     replace: `      if (entry.share.upToDate) entry.record.storedUpToDateAt = now`,
   },
   {

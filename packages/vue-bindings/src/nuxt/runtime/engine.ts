@@ -24,8 +24,28 @@ export interface Engine {
   readonly close: (options?: { readonly wipe?: boolean }) => Promise<void>
 }
 
-/** Makes the engine's handle for one app. */
-export const makeEngine = (espalier: Espalier<AnyGraph>, config: EspalierRuntimeConfig): Engine => {
+/** What the handle needs to know of Nuxt's app; its types come with Nuxt, not with this package. */
+export interface NuxtHydration {
+  readonly isHydrating?: boolean
+  readonly payload: { readonly serverRendered?: boolean }
+  readonly hooks: { readonly hookOnce: (name: "app:suspense:resolve", run: () => void) => unknown }
+}
+
+/**
+ * Makes the engine's handle for one app. A page that was rendered on a server is hydrated first, as the server saw it
+ * (without rows), and follows the engine from then on: otherwise the two would not match.
+ */
+export const makeEngine = (
+  espalier: Espalier<AnyGraph>,
+  config: EspalierRuntimeConfig,
+  nuxt: NuxtHydration,
+): Engine => {
+  const give = (next: BrowserEngineClient): void => {
+    if (nuxt.isHydrating !== true || nuxt.payload.serverRendered !== true) return espalier.setClient(next)
+    nuxt.hooks.hookOnce("app:suspense:resolve", () => {
+      if (client === next) espalier.setClient(next)
+    })
+  }
   let client: BrowserEngineClient | null = null
   const leave = (): BrowserEngineClient | null => {
     const former = client
@@ -44,7 +64,7 @@ export const makeEngine = (espalier: Espalier<AnyGraph>, config: EspalierRuntime
         source: { kind: "gateway", url: config.shapeUrl },
         workerUrl: config.workerUrl,
       })
-      espalier.setClient(client)
+      give(client)
       return client
     },
     close: async (options) => {
