@@ -9,7 +9,7 @@ import { createInterface } from "node:readline"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launchChromium } from "../../demo/e2e/support/browser.ts"
-import { freePort, root } from "../../demo/e2e/support/demo.ts"
+import { root } from "../../demo/e2e/support/demo.ts"
 import { buildPlayground } from "../../../scripts/lib/builds.ts"
 
 /** Bounds of waits, in milliseconds; a first start creates a database on machines that are slow and busy. */
@@ -40,24 +40,22 @@ const lineWith = (child: ChildProcess, text: RegExp): Promise<string> =>
   })
 
 const startSync = async (): Promise<Running> => {
-  const port = await freePort()
   const child = start(
     [
       join(root, "packages/dev-server/src/cli.ts"),
-      ...["--port", String(port), "--sql-token", token],
+      ...["--port", "0", "--sql-token", token],
       ...["--seed", join(root, "apps/playground/db/schema.sql")],
     ],
     {},
   )
-  await lineWith(child, /"ready":true/)
-  return { child, url: `http://127.0.0.1:${port}` }
+  const { url } = JSON.parse(await lineWith(child, /"ready":true/)) as { readonly url: string }
+  return { child, url }
 }
 
 const startPages = async (entry: string, electric: string): Promise<Running> => {
-  const port = await freePort()
-  const child = start([entry], { PORT: String(port), HOST: "127.0.0.1", ELECTRIC_URL: electric })
-  await lineWith(child, /Listening/)
-  return { child, url: `http://127.0.0.1:${port}` }
+  const child = start([entry], { PORT: "0", HOST: "127.0.0.1", ELECTRIC_URL: electric })
+  const line = await lineWith(child, /Listening on http/)
+  return { child, url: /http\S+/.exec(line)?.[0] ?? "" }
 }
 
 describe("the playground of @espalier/vue/nuxt", () => {
