@@ -43,7 +43,10 @@ const steps: ReadonlyArray<Step> = [
   },
   {
     name: "types-playground",
-    run: () => runNode([at("apps/playground/node_modules/nuxt/bin/nuxt.mjs"), "typecheck"], { cwd: at("apps/playground") }),
+    run: () =>
+      runNode([at("apps/playground/node_modules/nuxt/bin/nuxt.mjs"), "typecheck"], {
+        cwd: at("apps/playground"),
+      }),
   },
   {
     name: "types-vue",

@@ -38,7 +38,17 @@ const graphText = (nodes: number): string => {
   return [
     `import { Graph } from "@espalier/engine/graph"`,
     `export const graph = Graph.make({`,
-    ...[`  name: "cost",`, `  tables: {`, ...tables, `  },`, `  nodes: {`, ...all.map(nodeText), `  },`, `})`, ""],
+    ...[
+      `  name: "cost",`,
+      `  tables: {`,
+      ...tables,
+      `  },`,
+      `  nodes: {`,
+      ...all.map(nodeText),
+      `  },`,
+      `})`,
+      "",
+    ],
   ].join("\n")
 }
 
@@ -87,9 +97,13 @@ const tell = `data:text/javascript,${encodeURIComponent(
 const cpuSeconds = (folder: string): Promise<number> =>
   new Promise((resolve, reject) => {
     const tool = at("packages/vue-bindings/node_modules/vue-tsc/bin/vue-tsc.js")
-    const child = spawn(process.execPath, ["--import", tell, tool, "--noEmit", "-p", join(folder, "tsconfig.json")], {
-      stdio: ["ignore", "pipe", "inherit", "pipe"],
-    })
+    const child = spawn(
+      process.execPath,
+      ["--import", tell, tool, "--noEmit", "-p", join(folder, "tsconfig.json")],
+      {
+        stdio: ["ignore", "pipe", "inherit", "pipe"],
+      },
+    )
     let [output, cost] = ["", ""]
     child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()))
     child.stdio[3]?.on("data", (chunk: Buffer) => (cost += chunk.toString()))

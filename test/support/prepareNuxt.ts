@@ -7,7 +7,9 @@ import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
-const apps = ["demo", "playground"].map((name) => fileURLToPath(new URL(`../../apps/${name}/`, import.meta.url)))
+const apps = ["demo", "playground"].map((name) =>
+  fileURLToPath(new URL(`../../apps/${name}/`, import.meta.url)),
+)
 
 const prepare = async (app: string): Promise<void> => {
   if (existsSync(`${app}.nuxt/tsconfig.app.json`)) return

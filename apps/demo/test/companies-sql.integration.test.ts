@@ -19,13 +19,10 @@ beforeAll(async () => {
   `)
   await db.query("insert into companies values ($1, 'Acme', 'acme')", [company])
   await db.query("insert into people values ($1, 'Amara'), ($2, 'Björn')", [me, colleague])
-  await db.query("insert into company_members values ($1, $2, $3, 'member', '2026-01-01'), ($4, $2, $5, 'owner', '2026-01-01')", [
-    id(21),
-    company,
-    me,
-    id(22),
-    colleague,
-  ])
+  await db.query(
+    "insert into company_members values ($1, $2, $3, 'member', '2026-01-01'), ($4, $2, $5, 'owner', '2026-01-01')",
+    [id(21), company, me, id(22), colleague],
+  )
 })
 afterAll(() => db.close())
 
@@ -36,7 +33,11 @@ const read = async (): Promise<CompanyRow | undefined> => {
 
 it("counts a person once while a revoked membership and the one granted after it are both here", async () => {
   expect(await read()).toMatchObject({ members: 2, role: "member" })
-  await db.query("insert into company_members values ($1, $2, $3, 'admin', '2026-01-02')", [id(23), company, me])
+  await db.query("insert into company_members values ($1, $2, $3, 'admin', '2026-01-02')", [
+    id(23),
+    company,
+    me,
+  ])
   const now = await read()
   expect(now).toMatchObject({ members: 2, role: "admin" })
   expect(now?.faces.map(({ name }) => name)).toEqual(["Amara", "Björn"])

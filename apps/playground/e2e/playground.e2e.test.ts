@@ -29,7 +29,11 @@ interface Running {
 }
 
 const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): ChildProcess =>
-  spawn(process.execPath, [...args], { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] })
+  spawn(process.execPath, [...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
 
 const lineWith = (child: ChildProcess, text: RegExp): Promise<string> =>
   new Promise((resolve, reject) => {
@@ -86,16 +90,21 @@ describe("the playground of @espalier/vue/nuxt", () => {
     await page.goto(pages.url)
     return page
   }
-  const texts = (page: Page): Promise<ReadonlyArray<string>> => page.locator("[data-testid=notes] li").allTextContents()
+  const texts = (page: Page): Promise<ReadonlyArray<string>> =>
+    page.locator("[data-testid=notes] li").allTextContents()
 
   it("renders on the server as waiting, with no worker in the server's build", async () => {
     const html = await (await fetch(pages.url)).text()
     expect(html).toContain("Waiting for lists…")
     const chunks = join(root, "apps/playground/.output/server")
-    const files = readdirSync(chunks, { recursive: true, encoding: "utf8" }).filter((file) => /\.mjs$/.test(file))
-    expect(files.filter((file) => /PGliteWorker|BroadcastChannel\(/.test(readFileSync(join(chunks, file), "utf8")))).toEqual(
-      [],
+    const files = readdirSync(chunks, { recursive: true, encoding: "utf8" }).filter((file) =>
+      /\.mjs$/.test(file),
     )
+    expect(
+      files.filter((file) =>
+        /PGliteWorker|BroadcastChannel\(/.test(readFileSync(join(chunks, file), "utf8")),
+      ),
+    ).toEqual([])
   })
 
   it("serves the worker's files, a plain 404 for those that are not there, and shapes through the gateway", async () => {
@@ -105,9 +114,15 @@ describe("the playground of @espalier/vue/nuxt", () => {
       expect.stringMatching(/javascript/),
     ])
     const missing = await fetch(`${pages.url}/workers/nothing.js`)
-    expect([missing.status, missing.headers.get("content-type")]).toEqual([404, expect.stringMatching(/^text\/plain/)])
+    expect([missing.status, missing.headers.get("content-type")]).toEqual([
+      404,
+      expect.stringMatching(/^text\/plain/),
+    ])
     const shape = await fetch(`${pages.url}/v1/shape?node=secrets&offset=-1`)
-    expect([shape.status, (await shape.json()) as unknown]).toEqual([404, expect.objectContaining({ code: "unknown_node" })])
+    expect([shape.status, (await shape.json()) as unknown]).toEqual([
+      404,
+      expect.objectContaining({ code: "unknown_node" }),
+    ])
   })
 
   it("hydrates without complaint, fills lists and awaited notes, and follows a change on the server", async () => {
@@ -157,7 +172,10 @@ const countOneChange = (): {
   }
   if (list === null) throw new Error("no list on the page")
   const renders = (): number =>
-    [...list.children].reduce((most, row) => Math.max(most, Number((row as HTMLElement).dataset["renders"])), 0)
+    [...list.children].reduce(
+      (most, row) => Math.max(most, Number((row as HTMLElement).dataset["renders"])),
+      0,
+    )
   const before = renders()
   const result = new Promise<{ readonly frames: number; readonly renders: number }>((resolve) => {
     let frames = 0

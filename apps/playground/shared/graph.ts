@@ -13,6 +13,12 @@ export const graph = Graph.make({
   },
   nodes: {
     lists: { table: "lists", key: "lists" },
-    notes: { table: "notes", parent: "lists", on: { list_id: "id" }, key: "list-{id}-notes", sync: "onDemand" },
+    notes: {
+      table: "notes",
+      parent: "lists",
+      on: { list_id: "id" },
+      key: "list-{id}-notes",
+      sync: "onDemand",
+    },
   },
 })

@@ -82,7 +82,8 @@ const Boundary = defineComponent({
         { key: attempt.value },
         {
           // One root, as `<Suspense>` wants it; an async child may be anywhere below.
-          default: () => h("div", { style: "display: contents" }, slots["default"]?.({ rows: [], pending: false })),
+          default: () =>
+            h("div", { style: "display: contents" }, slots["default"]?.({ rows: [], pending: false })),
           fallback: () => h("div", { style: "display: contents" }, slots["pending"]?.()),
         },
       )

@@ -3,7 +3,15 @@
  * changes, and again to every new client. The credentials live in the leader's memory only; nothing of them is kept
  * here, shown or stored.
  */
-import { computed, shallowRef, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from "vue"
+import {
+  computed,
+  shallowRef,
+  toValue,
+  watch,
+  type ComputedRef,
+  type MaybeRefOrGetter,
+  type ShallowRef,
+} from "vue"
 import type { EngineClient, RequestCredentials } from "@espalier/worker"
 import { injectEspalier, type NameOption } from "./injection.ts"
 import { isServer } from "./internal/fromSubscription.ts"
@@ -59,7 +67,8 @@ export const useCredentials = (
     watch(
       [espalier.client, () => toValue(source)] as const,
       ([client, credentials]) => {
-        if (client !== null && credentials !== null && credentials !== undefined) void handOver(client, credentials)
+        if (client !== null && credentials !== null && credentials !== undefined)
+          void handOver(client, credentials)
       },
       { immediate: true, flush: "sync" },
     )

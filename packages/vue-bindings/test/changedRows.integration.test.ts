@@ -42,7 +42,12 @@ describe("the incremental read", () => {
 
   const fill = async (): Promise<void> => {
     await db.exec("truncate folders, workspaces")
-    await db.query("insert into workspaces values ($1, $2, 'one'), ($3, $4, 'two')", [id(1), company, id(2), other])
+    await db.query("insert into workspaces values ($1, $2, 'one'), ($3, $4, 'two')", [
+      id(1),
+      company,
+      id(2),
+      other,
+    ])
     await db.query(
       "insert into folders select ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, $1, 'f' || n, n % 7, null from generate_series(100, $2::int) n",
       [id(1), 99 + rowCount],
@@ -62,7 +67,10 @@ describe("the incremental read", () => {
       {},
     )
     let full = 0
-    const query = async (sql: string, params: ReadonlyArray<unknown> = []): Promise<ReadonlyArray<object>> => {
+    const query = async (
+      sql: string,
+      params: ReadonlyArray<unknown> = [],
+    ): Promise<ReadonlyArray<object>> => {
       if (sql === ask.sql) full += 1
       return (await db.query<object>(sql, [...params])).rows
     }
@@ -158,7 +166,10 @@ describe("the incremental read", () => {
         if (kind < 3) await db.query("update folders set name = $2 where id = $1", [row, `n${next(50)}`])
         else if (kind < 5) await db.query("update folders set position = $2 where id = $1", [row, next(9)])
         else if (kind === 5)
-          await db.query("update folders set archived_at = case when archived_at is null then now() end where id = $1", [row])
+          await db.query(
+            "update folders set archived_at = case when archived_at is null then now() end where id = $1",
+            [row],
+          )
         else if (kind === 6) await db.query("delete from folders where id = $1", [row])
         else
           await db.query("insert into folders values ($1, $2, $3, $4, null) on conflict do nothing", [

@@ -16,7 +16,9 @@ export const useCompaniesSync = () => {
   const memberships = useRows("memberships")
   const members = useNode("members")
   const companies = useLiveQuery<CompanyRow>(
-    () => (userId.value === undefined ? null : companiesSql(userId.value)), { key: "id" })
+    () => (userId.value === undefined ? null : companiesSql(userId.value)),
+    { key: "id" },
+  )
   const counted = computed(
     () =>
       new Set(

@@ -42,7 +42,8 @@ const extra = { total: "~total", marker: "~marker", present: "~present", place: 
 type Raw = Record<string, unknown>
 
 const columnsOf = (parts: RowsParts): string => parts.columns.map(quoteIdent).join(", ")
-const writtenSince = (parts: RowsParts): string => `xmin::text::int8 >= $${parts.params.length + 1}::text::int8`
+const writtenSince = (parts: RowsParts): string =>
+  `xmin::text::int8 >= $${parts.params.length + 1}::text::int8`
 const facts = (parts: RowsParts): string =>
   `select count(*)::int as "${extra.total}", pg_snapshot_xmax(pg_current_snapshot())::text as "${extra.marker}" ` +
   `from ${parts.from}${parts.where}`

@@ -22,7 +22,13 @@ import {
   useLogger,
   type Resolver,
 } from "@nuxt/kit"
-import { bundleFile, defaultGraph, defaultShapePath, defaultWorkersPath, type ModuleOptions } from "./options.ts"
+import {
+  bundleFile,
+  defaultGraph,
+  defaultShapePath,
+  defaultWorkersPath,
+  type ModuleOptions,
+} from "./options.ts"
 import {
   composableText,
   gatewayText,
@@ -101,7 +107,10 @@ const addRuntime = (graph: GraphImport, resolver: Resolver): void => {
     getContents: () => composableText(runtime),
   })
   addTypeTemplate(
-    { filename: "types/espalier.d.ts", getContents: () => typesText(graph, runtime, resolver.resolve("./options")) },
+    {
+      filename: "types/espalier.d.ts",
+      getContents: () => typesText(graph, runtime, resolver.resolve("./options")),
+    },
     { nuxt: true },
   )
   addImports({ name: "useEngine", from: dst })

@@ -11,7 +11,8 @@ export interface GraphImport {
   readonly name: string
 }
 
-const importGraph = ({ path, name }: GraphImport): string => `import { ${name} as graph } from ${quoted(path)}`
+const importGraph = ({ path, name }: GraphImport): string =>
+  `import { ${name} as graph } from ${quoted(path)}`
 
 /** The plugin: on a server an empty one per request, in the browser the same, with an engine to open. */
 export const pluginText = (graph: GraphImport, runtime: string): string => `

@@ -6,7 +6,11 @@ import { sql } from "../../src/index.ts"
 import { typed } from "../support/harness.ts"
 import type { Driver } from "./contract.ts"
 
-const folders = pgTable("folders", { id: uuid().primaryKey(), name: text().notNull(), workspaceId: uuid("workspace_id") })
+const folders = pgTable("folders", {
+  id: uuid().primaryKey(),
+  name: text().notNull(),
+  workspaceId: uuid("workspace_id"),
+})
 const workspaces = pgTable("workspaces", { id: uuid().primaryKey(), companyId: uuid("company_id") })
 const builder = new QueryBuilder()
 
@@ -39,7 +43,10 @@ export const drivers: ReadonlyArray<Driver> = [
             : builder
                 .select({ id: folders.id, name: folders.name })
                 .from(folders)
-                .innerJoin(workspaces, and(eq(workspaces.id, folders.workspaceId), eq(workspaces.companyId, company.value))),
+                .innerJoin(
+                  workspaces,
+                  and(eq(workspaces.id, folders.workspaceId), eq(workspaces.companyId, company.value)),
+                ),
         ),
         { key: "id" },
       ),

@@ -45,6 +45,8 @@ describe.each(drivers)("$name on a server", (driver) => {
       const live = driver.use(ref(acme))
       return () => h(SyncBoundary<ShownRow>, { of: live }, { pending: () => h("p", "waiting") })
     })
-    expect(await renderToString(createSSRApp(page).use(createEspalier({ graph })))).toContain("<p>waiting</p>")
+    expect(await renderToString(createSSRApp(page).use(createEspalier({ graph })))).toContain(
+      "<p>waiting</p>",
+    )
   })
 })

@@ -132,7 +132,11 @@ export const conformsInPages = (driver: Driver): void => {
       await settled()
       company.value = birch
       await settled()
-      expect(seen.filter((text, index) => text !== seen[index - 1])).toEqual(["pending", "of acme", "of birch"])
+      expect(seen.filter((text, index) => text !== seen[index - 1])).toEqual([
+        "pending",
+        "of acme",
+        "of birch",
+      ])
       company.value = undefined
       await settled()
       expect([seen.at(-1), client.leases.length]).toEqual(["pending", 0])
@@ -169,10 +173,7 @@ export const conformsInPages = (driver: Driver): void => {
       client.setStatus(allLive)
       const company = ref(acme)
       const inner = awaited(company)
-      const wrapper = mount(
-        inSuspense(inner),
-        plugins(client),
-      )
+      const wrapper = mount(inSuspense(inner), plugins(client))
       await flushPromises()
       expect(wrapper.text()).toBe("waiting")
       client.open[0]?.resolve([driver.encode({ id: "f1", name: "of acme" })])
@@ -189,8 +190,7 @@ export const conformsInPages = (driver: Driver): void => {
     it("ends the wait of Suspense by a failure as well, and leaves nothing behind when unmounted in between", async () => {
       const client = makeClient()
       client.setStatus(allLive)
-      const mounted = (): ReturnType<typeof mount> =>
-        mount(inSuspense(awaited()), plugins(client))
+      const mounted = (): ReturnType<typeof mount> => mount(inSuspense(awaited()), plugins(client))
       const failing = mounted()
       await flushPromises()
       client.open[0]?.reject(new Error("no such table"))
@@ -267,12 +267,12 @@ export const conformsInPages = (driver: Driver): void => {
       await settled()
       expect(lives[0]?.rows.value).toHaveLength(1)
       espalier.setClient(null)
-      expect([lives[0]?.rows.value.length, lives[0]?.pending.value, client.listeners, client.leases.length]).toEqual([
-        0,
-        true,
-        0,
-        0,
-      ])
+      expect([
+        lives[0]?.rows.value.length,
+        lives[0]?.pending.value,
+        client.listeners,
+        client.leases.length,
+      ]).toEqual([0, true, 0, 0])
     })
 
     it("survives a hot replacement of its component without a leak", async () => {
@@ -327,7 +327,10 @@ export const conformsInPages = (driver: Driver): void => {
             { of: live.value },
             {
               default: ({ rows }: { readonly rows: ReadonlyArray<ShownRow> }) =>
-                h("ul", rows.map((row) => h("li", row.name))),
+                h(
+                  "ul",
+                  rows.map((row) => h("li", row.name)),
+                ),
               pending: () => h("p", "waiting"),
               empty: () => h("p", "none"),
               error: ({ error, retry }: { readonly error: Error; readonly retry: () => void }) =>

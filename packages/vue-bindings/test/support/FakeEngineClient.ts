@@ -11,7 +11,14 @@ import type {
   JournalEntry,
   RequestEntry,
 } from "@espalier/engine/protocol"
-import type { EngineCalls, EngineClient, HostPhase, InspectResult, LeaseRequest, StorageStatus } from "@espalier/worker"
+import type {
+  EngineCalls,
+  EngineClient,
+  HostPhase,
+  InspectResult,
+  LeaseRequest,
+  StorageStatus,
+} from "@espalier/worker"
 
 export interface OpenQuery {
   readonly sql: string

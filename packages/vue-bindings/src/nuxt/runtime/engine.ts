@@ -2,7 +2,11 @@
  * Opens and closes the engine of a Nuxt page with what the module knows (graph, addresses), so that an app says only
  * whose database it is. Runs in the browser; on a server `open` throws, because there is no worker.
  */
-import { createEngineClient, type BrowserEngineClient, type EngineClientSettings } from "@espalier/worker/client"
+import {
+  createEngineClient,
+  type BrowserEngineClient,
+  type EngineClientSettings,
+} from "@espalier/worker/client"
 import type { AnyGraph } from "../../types.ts"
 import type { Espalier } from "../../injection.ts"
 import type { EspalierRuntimeConfig } from "../options.ts"

@@ -3,7 +3,8 @@
  * weigh on it. Rendering never calls it; an app that does learns where it belongs.
  */
 
-const browserOnly = "The engine runs in the browser: open it in a client plugin or in onMounted, not while rendering."
+const browserOnly =
+  "The engine runs in the browser: open it in a client plugin or in onMounted, not while rendering."
 
 /** Always throws. */
 export const createEngineClient = (): never => {
