@@ -98,7 +98,7 @@ describe("the playground of @espalier/vue/nuxt", () => {
     expect(html).toContain("Waiting for lists…")
     const chunks = join(root, "apps/playground/.output/server")
     const files = readdirSync(chunks, { recursive: true, encoding: "utf8" }).filter((file) =>
-      /\.mjs$/.test(file),
+      file.endsWith(".mjs"),
     )
     expect(
       files.filter((file) =>

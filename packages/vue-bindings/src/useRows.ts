@@ -57,12 +57,13 @@ export const useRows: UseRows<RegisteredGraph> = <Id extends NodeIdOf<Registered
       if (bindings.value === null || where === null) return null
       const orderBy = toValue(options.orderBy)
       const limit = toValue(options.limit)
-      // Tracked: a node's filter may name a parameter, and `setParams` moves it.
-      const params = espalier.client.value === client ? espalier.params.value : client.params
+      // Read to be tracked: a node's filter may name a parameter, and `setParams` moves it. The values are the client's own,
+      // because right after an exchange of clients this ref may still hold the former one's.
+      toValue(espalier.params)
       return rowsQuery(
         espalier.graph,
         { node, bindings: bindings.value, where, orderBy, limit },
-        Object.keys(params).length === 0 ? client.params : params,
+        client.params,
       )
     },
     supply: () => supplyOfNode(espalier.graph, espalier.status.value, node, bindings.value ?? {}),
