@@ -22,6 +22,7 @@ import {
   useLogger,
   type Resolver,
 } from "@nuxt/kit"
+import type { NuxtModule } from "@nuxt/schema"
 import {
   bundleFile,
   defaultGraph,
@@ -126,7 +127,7 @@ const addGateway = async (gateway: ModuleOptions["gateway"]): Promise<string | n
   return path
 }
 
-export default defineNuxtModule<ModuleOptions>({
+const nuxtModule: NuxtModule<ModuleOptions> = defineNuxtModule<ModuleOptions>({
   meta: { name: "@espalier/vue", configKey: "espalier", compatibility: { nuxt: ">=4.0.0" } },
   setup: async (options, nuxt) => {
     const resolver = createResolver(import.meta.url)
@@ -160,3 +161,5 @@ export default defineNuxtModule<ModuleOptions>({
     }
   },
 })
+
+export default nuxtModule
