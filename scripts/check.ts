@@ -9,8 +9,8 @@ import { at, binFolder } from "./lib/paths.ts"
 
 const usage = `Usage: pnpm check [--fix] [--only NAME] [--json]
 
-Parts: types, types-vue, types-demo, types-playground, effect, lint, format, tidy.
-  --fix        first let oxlint and oxfmt repair what they can
+Parts: types, types-vue, types-demo, types-playground, effect, reference, lint, format, tidy.
+  --fix        first let oxlint and oxfmt repair what they can, and write the API reference and quotations anew
   --only NAME  run one part (may be given several times)
   --json       print {ok, seconds, parts: [{name, ok, seconds, output}]} and nothing else`
 
@@ -59,6 +59,7 @@ const steps: ReadonlyArray<Step> = [
     run: () =>
       runNode([bin("effect-tsgo"), "diagnostics", "--project", at("tsconfig.json"), "--format", "text"]),
   },
+  { name: "reference", run: () => runNode([at("scripts", "apiReference.ts"), "--check"]) },
   { name: "lint", run: () => runNode([bin("oxlint"), "--report-unused-disable-directives"]) },
   { name: "format", run: () => runNode([bin("oxfmt"), "--check", "."]) },
   {
@@ -89,6 +90,8 @@ const performAll = async (steps: ReadonlyArray<Step>): Promise<ReadonlyArray<Par
 const fix = async (): Promise<void> => {
   await runNode([bin("oxlint"), "--fix"])
   await runNode([bin("oxfmt"), "."])
+  await runNode([at("scripts", "apiReference.ts")])
+  await runNode([at("scripts", "quote.ts")])
 }
 
 /** Runs the parts; `scripts/test.ts` calls this too. */

@@ -4,11 +4,13 @@
  */
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { documents } from "../scripts/quote.ts"
+import { commandsIn } from "./support/markdown.ts"
 import { readJson, root } from "./support/tree.ts"
 
 interface Outcome {
@@ -129,14 +131,25 @@ describe("commands", () => {
   })
   afterAll(() => rmSync(elsewhere, { recursive: true, force: true }))
 
-  it("explain themselves", async () => {
-    const scripts = Object.values(readJson("package.json")["scripts"] as Record<string, string>)
-      .filter((command) => command.startsWith("node "))
-      .map((command) => command.split(" ").slice(1))
+  it("explain themselves, and know every option that a document gives them", async () => {
+    const scripts = Object.entries(readJson("package.json")["scripts"] as Record<string, string>)
+      .filter(([, command]) => command.startsWith("node "))
+      .map(([name, command]) => [name, command.split(" ").slice(1)] as const)
     expect(scripts.length).toBeGreaterThan(3)
-    for (const script of scripts) {
+    const named = documents()
+      .filter((file) => !file.startsWith("docs/reference/"))
+      .flatMap((file) => commandsIn(readFileSync(join(root, file), "utf8")).map((one) => ({ file, ...one })))
+    for (const [name, script] of scripts) {
       const { code, stdout } = await run([...script, "--help"])
       expect([script, code, stdout.length > 40]).toEqual([script, 0, true])
+      const unknown = named
+        .filter((one) => one.name === name)
+        .flatMap(({ file, options }) =>
+          options
+            .filter((option) => option !== "--help" && !stdout.includes(option))
+            .map((option) => ({ file, option })),
+        )
+      expect([name, unknown]).toEqual([name, []])
     }
   })
 

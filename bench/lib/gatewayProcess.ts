@@ -1,12 +1,19 @@
 /**
- * The processes of the gateway's suite, each on a heap of its own: the shape server, the gateway before it, and a bare streaming proxy on the same server
- * library, which checks nothing. Forked by the suite; not for anybody else.
+ * The processes of the gateway's suite, each on a heap of its own: the shape server, the gateway before it, a bare streaming proxy on the same server
+ * library, which checks nothing, and a pipe between two sockets, which is the least that any process in between can do. Forked by the suite; not for
+ * anybody else.
  */
 import { once } from "node:events"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type ServerResponse,
+} from "node:http"
 import { fork, type ChildProcess } from "node:child_process"
 import { PGlite } from "@electric-sql/pglite"
-import { DevServer } from "@espalier/dev-server"
+import { DevServer, readFault } from "@espalier/dev-server"
 import { eq, Graph, identity, param } from "@espalier/engine/graph"
 import { Gateway } from "@espalier/gateway"
 import { nodeHandler } from "@espalier/gateway/node"
@@ -15,11 +22,12 @@ import * as Scope from "effect/Scope"
 import { collectGarbage } from "./measure.ts"
 import { wideColumns, wideDdl, wideRows, wideTable } from "./wideRows.ts"
 
-/** What a process is. `target`: the shape server's URL, for the two that stand before it. */
+/** What a process is. `target`: the shape server's URL, for those that stand before it. */
 export type Role =
   | { readonly role: "electric"; readonly rows: number }
   | { readonly role: "gateway"; readonly target: string }
   | { readonly role: "proxy"; readonly target: string }
+  | { readonly role: "pipe"; readonly target: string }
 
 /** A running process. */
 export interface Running {
@@ -28,6 +36,10 @@ export interface Running {
   readonly memory: () => Promise<number>
   /** Only the shape server: changes one row, so that every waiting request is answered. */
   readonly change: () => void
+  /** Only the shape server: every answer comes so many milliseconds later from now on. */
+  readonly delay: (millis: number) => Promise<void>
+  /** Only the shape server: resolves once so many requests wait in it. */
+  readonly waiting: (requests: number) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -60,6 +72,14 @@ export const start = async (role: Role): Promise<Running> => {
       return bytes
     },
     change: () => void child.send("change"),
+    delay: async (millis) => {
+      child.send({ delayMillis: millis })
+      await once(child, "message")
+    },
+    waiting: async (requests) => {
+      child.send({ waiting: requests })
+      await once(child, "message")
+    },
     stop: async () => {
       child.kill()
       await exited
@@ -88,6 +108,21 @@ const electric = async (rows: number): Promise<string> => {
   )
   process.on("message", (message) => {
     if (message === "change") void Effect.runPromise(server.exec(changeOneRow))
+    if (typeof message !== "object" || message === null) return
+    if ("delayMillis" in message) {
+      server.faults.clear()
+      const { fault } = readFault({ kind: "latency", millis: message.delayMillis })
+      if (fault !== undefined && message.delayMillis !== 0) server.faults.add(fault)
+      process.send?.("delayed")
+    }
+    if ("waiting" in message) {
+      const wanted = Number(message.waiting)
+      const look = setInterval(() => {
+        if (server.counts().waiters < wanted) return
+        clearInterval(look)
+        process.send?.("waiting")
+      }, 1)
+    }
   })
   return server.url
 }
@@ -128,12 +163,31 @@ const proxy = (target: string): Promise<string> => {
   return listen((request, response) => void handler(request, response))
 }
 
-const run = (role: Role): Promise<string> =>
-  role.role === "electric"
-    ? electric(role.rows)
-    : role.role === "gateway"
-      ? gateway(role.target)
-      : proxy(role.target)
+/** Passes bytes from one socket to another, without a web-standard request, response or stream in between. */
+const pipe = (target: string): Promise<string> => {
+  const agent = new Agent({ keepAlive: true })
+  return listen((request, response) => {
+    const asked = httpRequest(`${target}${request.url ?? ""}`, { agent }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    asked.once("error", () => response.destroy())
+    asked.end()
+  })
+}
+
+const run = (role: Role): Promise<string> => {
+  switch (role.role) {
+    case "electric":
+      return electric(role.rows)
+    case "gateway":
+      return gateway(role.target)
+    case "proxy":
+      return proxy(role.target)
+    case "pipe":
+      return pipe(role.target)
+  }
+}
 
 const argument = process.argv[2]
 if (process.send !== undefined && argument?.startsWith('{"role"') === true) {

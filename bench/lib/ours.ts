@@ -5,8 +5,8 @@ import { PGlite } from "@electric-sql/pglite"
 import { Graph } from "@espalier/engine/graph"
 import type { Instance, Message } from "@espalier/engine/protocol"
 import { databaseSettings, PgliteLocalStore } from "@espalier/engine/pglite"
-import type { InstanceCommit, LocalStore } from "@espalier/engine"
-import { Effect } from "effect"
+import { type InstanceCommit, LocalStore } from "@espalier/engine"
+import { Effect, ManagedRuntime } from "effect"
 import { wideColumns, wideTable } from "./wideRows.ts"
 
 export const wideGraph = Graph.make({
@@ -46,7 +46,8 @@ export interface Ours {
 /** A store on a database in memory; `pglite` may be one that is open already and empty. */
 export const openOurs = async (pglite?: PGlite): Promise<Ours> => {
   const database = pglite ?? (await emptyDatabase())
-  const store = await Effect.runPromise(PgliteLocalStore.make({ pglite: database, graph: wideGraph }))
+  const runtime = ManagedRuntime.make(PgliteLocalStore.layer({ pglite: database, graph: wideGraph }))
+  const store = await runtime.runPromise(LocalStore)
   return {
     pglite: database,
     store,
@@ -54,7 +55,10 @@ export const openOurs = async (pglite?: PGlite): Promise<Ours> => {
       const { outcomes } = await Effect.runPromise(store.commit(shares))
       for (const outcome of outcomes) if (outcome._tag === "Rejected") throw new Error(outcome.message)
     },
-    close: () => database.close(),
+    close: async () => {
+      await runtime.dispose()
+      await database.close()
+    },
   }
 }
 

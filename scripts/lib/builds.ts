@@ -99,9 +99,14 @@ export const buildAll = async (options: BuildOptions = {}): Promise<ReadonlyArra
   return done
 }
 
+/** Builds the worker's bundle alone: it is part of a package as well as of the demo. @throws CommandError with the tool's output */
+export const buildWorker = async (): Promise<void> => {
+  for (const part of parts) if (part.name === "worker") await buildPart(part, {})
+}
+
 /** Builds the worker's bundle and the playground; returns the entry of its server. @throws CommandError */
 export const buildPlayground = async (): Promise<string> => {
-  for (const part of parts.filter(({ name }) => name === "worker")) await buildPart(part, {})
+  await buildWorker()
   await buildPart(playground, {})
   return at("apps/playground/.output/server/index.mjs")
 }

@@ -76,7 +76,7 @@ export const startSyncServer = async (dataFolder: string): Promise<SyncServer> =
   mkdirSync(dataFolder, { recursive: true })
   const args = [
     at("packages/dev-server/src/cli.ts"),
-    ...["--port", String(port), "--data-dir", dataDir, "--sql-token", token],
+    ...["--port", String(port), "--data-dir", dataDir, "--sql-token", token, "--fault-token", token],
     ...["--seed", at("apps/demo/db/schema.sql"), "--seed", at("apps/demo/db/seed.sql")],
   ]
   const child = await startNode(args, { stdout: "pipe" })

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { buildWorker } from "./builds.ts"
 import { CommandError } from "./cli.ts"
 import { runNode, runProgram } from "./child.ts"
 import { at, binFolder } from "./paths.ts"
@@ -18,7 +19,7 @@ export interface Tarball {
   readonly path: string
 }
 
-/** What each package's `dist` is made by: TypeScript projects, and the worker's bundle. */
+/** What each package's `dist` is made by, besides the worker's bundle: TypeScript projects. */
 const compilers: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>]> = [
   [
     "the packages",
@@ -37,6 +38,7 @@ export const compilePackages = async (): Promise<void> => {
     const { code, output } = await runNode(args)
     if (code !== 0) throw new CommandError(`compiling ${what} failed:\n${output.trim()}`)
   }
+  await buildWorker()
 }
 
 /** Packs every published package into a folder, which is emptied first. @throws CommandError with pnpm's output */

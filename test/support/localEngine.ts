@@ -13,6 +13,7 @@ import {
   EngineConfig,
   type EngineConfigShape,
   HostSignals,
+  type ShapeSource,
 } from "@espalier/engine"
 import { ElectricShapeSource } from "@espalier/engine/electric"
 import type { GraphData } from "@espalier/engine/graph"
@@ -27,14 +28,16 @@ export interface LocalEngineOptions {
   readonly params?: Readonly<Record<string, string>>
   /** Of the server, without a path. */
   readonly url: string
+  /** Where shapes come from. Default: the server itself, without a gateway. */
+  readonly source?: Layer.Layer<ShapeSource>
   readonly config?: Partial<EngineConfigShape>
 }
 
 /** The layers of a running engine; the store is provided as well. */
-export const localEngine = ({ config, graph, params = {}, pglite, url }: LocalEngineOptions) =>
+export const localEngine = ({ config, graph, params = {}, pglite, source, url }: LocalEngineOptions) =>
   Engine.layer({ graph, params }).pipe(
     Layer.provideMerge(PgliteLocalStore.layer({ pglite, graph })),
-    Layer.provide(ElectricShapeSource.layer({ url: `${url}/v1/shape`, kind: "electric" })),
+    Layer.provide(source ?? ElectricShapeSource.layer({ url: `${url}/v1/shape`, kind: "electric" })),
     Layer.provide(Layer.succeed(HostSignals, HostSignals.alwaysOnline)),
     Layer.provide(
       Layer.succeed(EngineConfig, {

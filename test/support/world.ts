@@ -53,18 +53,21 @@ const lines = (rows: ReadonlyArray<{ readonly row: Record<string, unknown> }>): 
     )
     .toSorted()
 
-/** Rows of every local table the user may hold, as the server's database says. */
-export const truth = (db: PGlite, userId: string) =>
+type Row = { readonly row: Record<string, unknown> }
+
+/** Rows of every local table the user may hold, as a database says that is asked with the user as `$1`. */
+export const truthOf = (ask: (sql: string) => Promise<ReadonlyArray<Row>>) =>
   Effect.promise(async () => {
-    const entries = tables.map(async (table) => {
-      const { rows } = await db.query<{ row: Record<string, unknown> }>(
-        `select to_jsonb(t) as row from (${queries[table]}) t`,
-        [userId],
-      )
-      return [table, lines(rows)] as const
-    })
+    const entries = tables.map(
+      async (table) =>
+        [table, lines(await ask(`select to_jsonb(t) as row from (${queries[table]}) t`))] as const,
+    )
     return Object.fromEntries(await Promise.all(entries))
   })
+
+/** Rows of every local table the user may hold, as the server's database says. */
+export const truth = (db: PGlite, userId: string) =>
+  truthOf(async (sql) => (await db.query<Row>(sql, [userId])).rows)
 
 /** Rows of every local table, as the local database has them. */
 export const local = (db: PGlite) =>

@@ -1,178 +1,122 @@
 /**
- * The suite of the gateway: what it costs to ask through it, beside asking the shape server directly and beside a proxy that checks nothing, and what a
- * waiting request holds. Requests are of one chunk of 1,000 wide rows, as an engine's catch-up makes them.
+ * The suite of the gateway: what it costs to ask through it, beside asking the shape server directly, beside a proxy that checks nothing and beside a
+ * pipe between two sockets, and what a waiting request holds. Requests are of one chunk of 1,000 wide rows, as an engine's catch-up makes them.
  */
-import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from "node:http"
-import { once } from "node:events"
-import {
-  atLeast,
-  atMost,
-  median,
-  measureOf,
-  ratios,
-  type Measure,
-  type SuiteOptions,
-} from "../../lib/measure.ts"
-import { benchRole, type Running, start } from "../../lib/gatewayProcess.ts"
-import { wideColumns, wideTable } from "../../lib/wideRows.ts"
+import { Agent } from "node:http"
+import { atLeast, atMost, measureOf, ratios, type Measure, type SuiteOptions } from "../../lib/measure.ts"
+import { type Running, start } from "../../lib/gatewayProcess.ts"
+import { asks, bytesPerWait, crowdRequests, crowds, crowdWidth, liveAnswers, medians } from "./requests.ts"
 
 export const gatewayIds = [
   "gateway.p50-vs-direct",
+  "gateway.p50-vs-direct-at-20ms",
+  "gateway.live-vs-direct",
   "gateway.throughput-vs-proxy",
   "gateway.bytes-per-wait",
 ] as const
 
 /** Rows in the answer. */
 const rowsPerAnswer = 1_000
-/** Requests per round and side, one after the other. */
-const requestsPerRound = 200
-/** Requests at a time, requests per batch, and batches per round and side. */
-const crowd = 32
-const crowdRequests = 100
-const crowdBatches = 10
-/** Requests that wait at the same time. */
-const waits = 5_000
+/** How far away the shape server is in the second measure: a round trip and its work, as between two data centres of a region. */
+const distanceMillis = 20
 
-const headers = { authorization: "Bearer x" }
-const asks = {
-  through: (base: string, position: string): string => `${base}/v1/shape?node=rows&${position}`,
-  direct: (base: string, position: string): string => {
-    const query = new URLSearchParams({
-      table: wideTable,
-      columns: Object.keys(wideColumns).join(","),
-      where: "role = $1",
-      "params[1]": benchRole,
-    })
-    return `${base}/v1/shape?${query}&${position}`
-  },
+/** Times of one round in milliseconds, per side: direct, gateway, bare proxy, pipe. */
+interface Round {
+  readonly near: ReadonlyArray<number>
+  readonly far: ReadonlyArray<number>
+  readonly live: ReadonlyArray<number>
+  readonly crowd: ReadonlyArray<number>
 }
 
-const ask = (agent: Agent, url: string): ClientRequest => {
-  const asked = httpRequest(url, { agent, headers })
-  asked.end()
-  return asked
+interface Sides {
+  readonly electric: Running
+  readonly gateway: Running
+  readonly proxy: Running
+  readonly pipe: Running
 }
 
-/** Sends a request and reads the answer to its end; returns its bytes. */
-const read = async (agent: Agent, url: string): Promise<number> => {
-  const [message] = (await once(ask(agent, url), "response")) as [IncomingMessage]
-  if (message.statusCode !== 200) throw new Error(`${message.statusCode} from ${url}`)
-  let bytes = 0
-  for await (const chunk of message) bytes += (chunk as Buffer).length
-  return bytes
-}
+const sideNames = ["direct", "gateway", "bare proxy", "pipe"] as const
 
-const millisOf = async (work: () => Promise<unknown>): Promise<number> => {
-  const from = performance.now()
-  await work()
-  return performance.now() - from
-}
-
-/** Medians of single requests to each address, asked in turn so that a busy moment meets all of them. */
-const medians = async (agent: Agent, urls: ReadonlyArray<string>): Promise<ReadonlyArray<number>> => {
-  const times = urls.map((): Array<number> => [])
-  for (let n = 0; n < requestsPerRound; n += 1) {
-    for (const [at, url] of urls.entries()) times[at]?.push(await millisOf(() => read(agent, url)))
+const oneRound = async (
+  agent: Agent,
+  sides: Sides,
+  { log, wants }: SuiteOptions,
+  name: string,
+): Promise<Round> => {
+  const { electric, gateway, pipe, proxy } = sides
+  const initial = [
+    asks.direct(electric.url, "offset=-1"),
+    asks.through(gateway.url, "offset=-1"),
+    asks.direct(proxy.url, "offset=-1"),
+    asks.direct(pipe.url, "offset=-1"),
+  ]
+  const tell = (
+    what: string,
+    times: ReadonlyArray<number>,
+    names: ReadonlyArray<string> = sideNames,
+  ): void => {
+    if (times.length === 0) return
+    log(`  ${name}  ${what}: ${times.map((each, at) => `${names[at]} ${each.toFixed(2)} ms`).join(", ")}`)
   }
-  return times.map(median)
-}
-
-const crowdOnce = async (agent: Agent, url: string): Promise<void> => {
-  let left = crowdRequests
-  const worker = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1
-      await read(agent, url)
-    }
+  const near = wants("gateway.p50-vs-direct") ? await medians(agent, initial) : []
+  tell("p50", near)
+  let far: ReadonlyArray<number> = []
+  if (wants("gateway.p50-vs-direct-at-20ms")) {
+    await electric.delay(distanceMillis)
+    far = await medians(agent, initial)
+    await electric.delay(0)
+    tell(`p50 at ${distanceMillis} ms`, far)
   }
-  await Promise.all(Array.from({ length: crowd }, worker))
+  const live = wants("gateway.live-vs-direct") ? await liveAnswers(electric, gateway) : []
+  tell("change to answer of a live poll", live)
+  const crowd = wants("gateway.throughput-vs-proxy")
+    ? await crowds(agent, [asks.direct(proxy.url, "offset=-1"), asks.through(gateway.url, "offset=-1")])
+    : []
+  tell(`${crowdRequests} requests, ${crowdWidth} at a time`, crowd, ["bare proxy", "gateway"])
+  return { near, far, live, crowd }
 }
 
-/** Milliseconds of crowds at each address, in small batches in turn. */
-const crowds = async (agent: Agent, urls: ReadonlyArray<string>): Promise<ReadonlyArray<number>> => {
-  const sums = urls.map(() => 0)
-  for (let batch = 0; batch < crowdBatches; batch += 1) {
-    for (const [at, url] of urls.entries()) {
-      sums[at] = (sums[at] ?? 0) + (await millisOf(() => crowdOnce(agent, url)))
-    }
-  }
-  return sums
-}
-
-/**
- * Bytes that one waiting request holds in the gateway's process. Then the shape server has a change, and every one of them must
- * be answered.
- */
-const bytesPerWait = async (electric: Running, gateway: Running, live: string): Promise<number> => {
-  const agent = new Agent({ keepAlive: false, maxSockets: Infinity })
-  const before = await gateway.memory()
-  const open = Array.from({ length: waits }, () => ask(agent, asks.through(gateway.url, live)))
-  const answered = open.map(async (one) => {
-    const [message] = (await once(one, "response")) as [IncomingMessage]
-    message.resume()
-    return message.statusCode
-  })
-  await Promise.all(open.filter((one) => !one.writableFinished).map((one) => once(one, "finish")))
-  // The gateway serves in order of arrival: with this answer, all that wait have reached it.
-  await read(new Agent(), asks.through(gateway.url, "offset=-1"))
-  const after = await gateway.memory()
-  electric.change()
-  const statuses = await Promise.all(answered)
-  agent.destroy()
-  const lost = statuses.filter((status) => status !== 200).length
-  if (lost > 0) throw new Error(`${lost} of ${waits} waiting requests were not answered with 200`)
-  return (after - before) / waits
-}
-
-const livePosition = async (agent: Agent, base: string): Promise<string> => {
-  const [message] = (await once(ask(agent, asks.through(base, "offset=-1")), "response")) as [IncomingMessage]
-  message.resume()
-  const handle = String(message.headers["electric-handle"])
-  return `offset=${String(message.headers["electric-offset"])}&handle=${handle}&live=true`
+const measuresOf = (rounds: ReadonlyArray<Round>, perWait: ReadonlyArray<number>): ReadonlyArray<Measure> => {
+  const side = (which: keyof Round, at: number): ReadonlyArray<number> =>
+    rounds.map((round) => round[which][at] ?? Number.NaN)
+  const againstDirect = (which: "near" | "far" | "live"): ReadonlyArray<number> =>
+    ratios(side(which, 1), side(which, 0))
+  return [
+    measureOf("gateway.p50-vs-direct", againstDirect("near"), "x time", atMost(1.15)),
+    measureOf("gateway.p50-vs-direct-at-20ms", againstDirect("far"), "x time", atMost(1.15)),
+    measureOf("gateway.live-vs-direct", againstDirect("live"), "x time", atMost(1.15)),
+    measureOf(
+      "gateway.throughput-vs-proxy",
+      ratios(side("crowd", 0), side("crowd", 1)),
+      "x as many",
+      atLeast(0.8),
+    ),
+    ...perWait.map((bytes) => measureOf("gateway.bytes-per-wait", [bytes], "B", atMost(65_536))),
+  ]
 }
 
 /** Runs the suite. */
 export const gatewaySuite = async (options: SuiteOptions): Promise<ReadonlyArray<Measure>> => {
   const electric = await start({ role: "electric", rows: rowsPerAnswer })
-  const gateway = await start({ role: "gateway", target: electric.url })
-  const proxy = await start({ role: "proxy", target: electric.url })
-  const agent = new Agent({ keepAlive: true, maxSockets: crowd })
-  const single: Array<ReadonlyArray<number>> = []
-  const crowded: Array<ReadonlyArray<number>> = []
+  const sides: Sides = {
+    electric,
+    gateway: await start({ role: "gateway", target: electric.url }),
+    proxy: await start({ role: "proxy", target: electric.url }),
+    pipe: await start({ role: "pipe", target: electric.url }),
+  }
+  const agent = new Agent({ keepAlive: true, maxSockets: crowdWidth })
+  const rounds: Array<Round> = []
   try {
-    const direct = asks.direct(electric.url, "offset=-1")
-    const through = asks.through(gateway.url, "offset=-1")
-    const proxied = asks.direct(proxy.url, "offset=-1")
     for (let turn = 0; turn <= options.rounds; turn += 1) {
-      const one = await medians(agent, [direct, through, proxied])
-      const many = await crowds(agent, [proxied, through])
-      const round = turn === 0 ? "warm-up" : `round ${turn}`
-      const [ms, total] = [one.map((each) => each.toFixed(2)), many.map((each) => each.toFixed(0))]
-      options.log(`  ${round}  p50: direct ${ms[0]} ms, gateway ${ms[1]} ms, bare proxy ${ms[2]} ms`)
-      options.log(
-        `  ${round}  ${crowdRequests * crowdBatches} requests: bare proxy ${total[0]} ms, gateway ${total[1]} ms`,
-      )
-      if (turn === 0) continue
-      single.push(one)
-      crowded.push(many)
+      const round = await oneRound(agent, sides, options, turn === 0 ? "warm-up" : `round ${turn}`)
+      if (turn > 0) rounds.push(round)
     }
     const perWait = options.wants("gateway.bytes-per-wait")
-      ? [await bytesPerWait(electric, gateway, await livePosition(agent, gateway.url))]
+      ? [await bytesPerWait(electric, sides.gateway)]
       : []
-    const of = (all: ReadonlyArray<ReadonlyArray<number>>, at: number): ReadonlyArray<number> =>
-      all.map((round) => round[at] ?? Number.NaN)
-    return [
-      measureOf("gateway.p50-vs-direct", ratios(of(single, 1), of(single, 0)), "x time", atMost(1.15)),
-      measureOf(
-        "gateway.throughput-vs-proxy",
-        ratios(of(crowded, 0), of(crowded, 1)),
-        "x as many",
-        atLeast(0.8),
-      ),
-      ...perWait.map((bytes) => measureOf("gateway.bytes-per-wait", [bytes], "B", atMost(65_536))),
-    ].filter(({ id }) => options.wants(id))
+    return measuresOf(rounds, perWait).filter(({ id }) => options.wants(id))
   } finally {
     agent.destroy()
-    await Promise.all([electric.stop(), gateway.stop(), proxy.stop()])
+    await Promise.all(Object.values(sides).map((side: Running) => side.stop()))
   }
 }

@@ -2,7 +2,7 @@
  * Sends random requests to a dev-server of its own while rows are written, and holds every answer to its documented form
  * and every row to the asked filter, which Postgres itself evaluates. Used by the `fuzz` command and, in small, by the tests.
  */
-import { type IncomingMessage, request as httpRequest } from "node:http"
+import { Agent, globalAgent, type IncomingMessage, request as httpRequest } from "node:http"
 import { PGlite } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -41,6 +41,9 @@ export interface FuzzReport {
 
 /** A request without an answer after this hangs. */
 const hangMillis = 10_000
+
+/** An event stream that says nothing for so long has nothing to say: its headers are judged. */
+const idleStreamMillis = 50
 
 const requestsPerBatch = 100
 const concurrency = 8
@@ -176,18 +179,27 @@ const inParallel = async <A>(
   await Promise.all(Array.from({ length: width }, worker))
 }
 
-/** The answer, `hang`, or what broke. A kept connection that the server had closed is no finding: a new one is tried. */
+/**
+ * The answer, `hang`, or what broke. A kept connection that the server had closed is no finding: a new one is tried, which is not
+ * to be closed after the answer either, because an answer that comes before a large body was sent is lost when its socket closes.
+ */
 const send = (url: string, request: FuzzRequest, isRetry = false): Promise<FuzzAnswer | string> =>
   new Promise((resolve) => {
     const { body, headers, method, path } = request
     const { hostname, port } = new URL(url)
-    const options = { hostname, port, method, path, headers, ...(isRetry ? { agent: false as const } : {}) }
-    const outgoing = httpRequest(options, (incoming) => void receive(incoming).then(resolve))
+    const agent = isRetry ? new Agent({ keepAlive: true }) : globalAgent
+    const outgoing = httpRequest(
+      { hostname, port, method, path, headers, agent },
+      (incoming) => void receive(incoming).then(resolve),
+    )
     const timer = setTimeout(() => {
       resolve("hang")
       outgoing.destroy()
     }, hangMillis)
-    outgoing.once("close", () => clearTimeout(timer))
+    outgoing.once("close", () => {
+      clearTimeout(timer)
+      if (isRetry) agent.destroy()
+    })
     outgoing.once("error", (error: NodeJS.ErrnoException) => {
       const mayRetry = outgoing.reusedSocket && !isRetry && error.code === "ECONNRESET"
       if (mayRetry) void send(url, request, true).then(resolve)
@@ -196,6 +208,7 @@ const send = (url: string, request: FuzzRequest, isRetry = false): Promise<FuzzA
     outgoing.end(body ?? undefined)
   })
 
+/** The whole answer; of an event stream its first piece. */
 const receive = (incoming: IncomingMessage): Promise<FuzzAnswer> =>
   new Promise((resolve) => {
     const pieces: Array<Buffer> = []
@@ -204,11 +217,15 @@ const receive = (incoming: IncomingMessage): Promise<FuzzAnswer> =>
       const body = Buffer.concat(pieces).toString()
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body, isWhole })
     }
-    incoming.on("data", (piece: Buffer) => {
-      pieces.push(piece)
-      if (!isStream) return
+    const leave = (): void => {
       done(false)
       incoming.destroy()
+    }
+    const timer = isStream ? setTimeout(leave, idleStreamMillis) : undefined
+    incoming.once("close", () => clearTimeout(timer))
+    incoming.on("data", (piece: Buffer) => {
+      pieces.push(piece)
+      if (isStream) leave()
     })
     incoming.once("end", () => done(true))
     incoming.once("error", () => done(false))

@@ -198,6 +198,33 @@ describe.skipIf(started.reason !== undefined)(
       assert.strictEqual((await waiting).status, 409)
     })
 
+    it("has the rows of a partition from when it is attached until it is detached, and its changes between", async () => {
+      await pool.query(`
+        create table parts (day int not null, id int not null, primary key (day, id)) partition by range (day);
+        create table parts_1 partition of parts for values from (0) to (10);
+        create table parts_2 (id int not null, day int not null, primary key (day, id));
+        insert into parts values (1, 1); insert into parts_2 (day, id) values (11, 2)`)
+      const root = new ReplayClient((await start()).url, { table: "parts" })
+      await root.catchUp()
+      assert.deepStrictEqual(ids(root), ["1"])
+      const holds = async (expected: ReadonlyArray<string>): Promise<void> => {
+        const end = performance.now() + 10_000
+        do await root.catchUp()
+        while (ids(root).join() !== expected.join() && performance.now() < end)
+        assert.deepStrictEqual(ids(root), expected)
+      }
+      await pool.query("alter table parts attach partition parts_2 for values from (10) to (20)")
+      await holds(["1", "2"])
+      await pool.query(
+        "insert into parts values (12, 3); update parts set id = 4 where id = 2; update parts set day = 13 where id = 1",
+      )
+      await holds(["1", "3", "4"])
+      await pool.query("alter table parts detach partition parts_2")
+      await holds([])
+      await pool.query("insert into parts_2 (day, id) values (14, 9); insert into parts values (2, 5)")
+      await holds(["5"])
+    })
+
     it("rotates only a table whose old rows are no longer logged, and follows it again", async () => {
       const server = await start()
       await pool.query("create table u (id int primary key)")

@@ -2,6 +2,7 @@
  * The engine's public service: what an app, a worker host or a test may ask of a running graph. `Engine.layer` starts the
  * reconciler in a scope; closing the scope leaves no fiber, timer or request behind.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -134,7 +135,10 @@ export class Engine extends Context.Service<
       evict: (key) => ask(reconciler, "Evict", key),
       pause: (reason) => offer({ _tag: "Pause", reason }),
       resume: (reason) => offer({ _tag: "Resume", reason }),
-      explain: (key) => Effect.sync(() => explain(reconciler.world, key)),
+      explain: (key) =>
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          explain(reconciler.world, key, { wait: reconciler.waits(key), now }),
+        ),
       holders: reconciler.store.holders,
       explainRow: (table, primaryKey) =>
         Effect.map(reconciler.store.holders(table, primaryKey), (keys) =>

@@ -30,6 +30,7 @@ export type {
   SourceEvent,
   SourceListener,
   SourceSignal,
+  SourceWait,
   Subscribe,
 } from "./ports/ShapeSource.ts"
 export { changesOf } from "./ports/subscriptions.ts"

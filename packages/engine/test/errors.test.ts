@@ -10,7 +10,7 @@ import {
   wireFailures,
 } from "@espalier/engine/protocol"
 import { maxRetryAfterMillis } from "../src/adapters/electric/classify.ts"
-import { maxIdlePauseMillis, maxRefetches } from "../src/adapters/electric/ShapeRun.ts"
+import { maxIdlePauseMillis, maxRefetches } from "../src/adapters/electric/Pacing.ts"
 import { storeRetryMillis } from "../src/reconciler/Reconciler.ts"
 
 const read = (path: string): string =>

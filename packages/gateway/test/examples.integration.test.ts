@@ -1,10 +1,12 @@
 /** The examples of the guide run: tokens, rules, a server, a revocation and an orderly stop. */
 import { once } from "node:events"
+import { PGlite } from "@electric-sql/pglite"
 import { SignJWT } from "jose"
 import { expect, it, vi } from "vitest"
 import { makeGateway, removeMember } from "../examples/gateway.ts"
 import { serve, stop } from "../examples/nodeServer.ts"
 import { rulesHold } from "../examples/policy.ts"
+import { renameWorkspace } from "../examples/write.ts"
 import { signal, upstream } from "./support/upstream.ts"
 
 const secret = "a shared secret of more than thirty-two bytes"
@@ -53,4 +55,34 @@ it("the guide's server answers members, ends their requests when they are remove
   await stop(server, gateway)
   expect(written).toHaveBeenCalledWith(expect.stringContaining('"node":"members","status":200'))
   written.mockRestore()
+})
+
+it("the guide's write route takes a valid name of a member's workspace, and nothing else", async () => {
+  const db = await PGlite.create()
+  await db.exec(`create table company_members (company_id text, user_id text); create table workspaces (id text, company_id text, name text);
+    insert into company_members values ('c1', '${userId}'); insert into workspaces values ('w1', 'c1', 'Old'), ('w2', 'c2', 'Foreign')`)
+  const database = { query: (sql: string, params: ReadonlyArray<string>) => db.query(sql, [...params]) }
+  const statusOf = async (id: string, body: string, signedIn = true): Promise<number> => {
+    const request = new Request(`http://app.test/api/workspaces/${id}`, { method: "PATCH", body })
+    const identify = async () => (signedIn ? { params: { userId } } : null)
+    return (await renameWorkspace(request, id, { identify, database })).status
+  }
+  expect(await statusOf("w1", '{"name":"New"}')).toBe(204)
+  expect(await statusOf("w2", '{"name":"Mine now"}')).toBe(404)
+  expect(await statusOf("w1", '{"name":"New"}', false)).toBe(401)
+  for (const body of [
+    "",
+    "null",
+    "[]",
+    '{"name":""}',
+    '{"name":7}',
+    JSON.stringify({ name: "x".repeat(121) }),
+  ]) {
+    expect([body, await statusOf("w1", body)]).toEqual([body, 400])
+  }
+  expect((await db.query("select name from workspaces order by id")).rows).toEqual([
+    { name: "New" },
+    { name: "Foreign" },
+  ])
+  await db.close()
 })

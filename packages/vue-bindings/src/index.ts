@@ -50,4 +50,6 @@ export type { AnyGraph, BindingNameOf, BindingsOf, ColumnOf, RegisteredGraph, Ro
 // oxlint-disable-next-line typescript/no-empty-interface -- filled by the app's own declaration
 export interface Register {}
 export { SyncPanel } from "./panel/SyncPanel.ts"
+export { httpFaults } from "./panel/faults.ts"
+export type { FaultControl, FaultInForce, FaultRequest, HttpFaultsOptions } from "./panel/faults.ts"
 export { SyncIndicator } from "./panel/SyncIndicator.ts"

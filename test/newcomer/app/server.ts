@@ -40,6 +40,7 @@ const file = async (request: IncomingMessage, response: ServerResponse): Promise
 const program = Effect.gen(function* () {
   const db = yield* Effect.promise(() => PGlite.create())
   yield* Effect.promise(() => db.exec(tables))
+  // #region gateway
   const electric = yield* DevServer.make({ db, longPollTimeoutMillis: 2_000 })
   const owns = async (userId: string | undefined, projectId: string): Promise<boolean> => {
     const { rows } = await db.query("select 1 from projects where id = $1 and owner = $2", [
@@ -61,6 +62,8 @@ const program = Effect.gen(function* () {
       comments: ({ bindings, identity }) => owns(identity.params["userId"], bindings.project_id),
     },
   })
+  // #endregion
+  // #region serve
   const shapes = nodeHandler(gateway)
   const server = createServer((request, response) => {
     if (request.url?.startsWith("/v1/shape") === true) void shapes(request, response)
@@ -72,6 +75,7 @@ const program = Effect.gen(function* () {
     const address = server.address()
     if (address !== null && typeof address === "object") console.log(`ready http://127.0.0.1:${address.port}`)
   })
+  // #endregion
   return yield* Effect.never
 })
 

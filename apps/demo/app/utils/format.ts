@@ -33,3 +33,7 @@ export const ageOf = (then: number, now: number): string => {
 
 /** `%` and `_` in what a person types are letters, not wildcards. */
 export const likePattern = (typed: string): string => `%${typed.replace(/[\\%_]/g, (found) => `\\${found}`)}%`
+
+/** `0 kB`, `12 kB`, `3.4 MB`; powers of 1,000. */
+export const bytesOf = (bytes: number): string =>
+  bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`

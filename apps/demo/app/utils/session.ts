@@ -13,6 +13,8 @@ export interface Me {
   readonly name: string | null
   /** Whether the routes of the demo flag exist. */
   readonly demo: boolean
+  /** Whether the server can be broken on purpose. */
+  readonly faults: boolean
   readonly database: string
 }
 
@@ -29,6 +31,8 @@ export interface Session {
   readonly load: (again?: boolean) => Promise<SessionState>
   /** @throws RouteError */
   readonly signIn: (userId: string) => Promise<void>
+  /** Kills this tab's worker, engine and all, and starts another on the same local database. */
+  readonly restart: () => Promise<void>
   /** Ends the session, then empties and closes the local database. @throws RouteError when the server cannot be told. */
   readonly signOut: () => Promise<void>
 }
@@ -97,6 +101,15 @@ export const createSession = (options: SessionOptions): Session => {
     signIn: async (userId) => {
       enter(await callRoute<Me>("POST", "/api/sign-in", { userId }))
       others.postMessage("changed")
+    },
+    restart: async () => {
+      const now = state.value
+      const former = client
+      if (now._tag !== "signed-in" || former === null) return
+      client = null
+      options.use(null)
+      await former.close()
+      enter(now.me)
     },
     signOut: async () => {
       await callRoute("POST", "/api/sign-out")

@@ -3,7 +3,7 @@
  * rows, so a database that does not answer only leaves the name out. A person who is gone is signed out.
  */
 import { rowsOf } from "../lib/database/Database.ts"
-import { demoOf } from "../lib/DemoServer.ts"
+import { demoOf, offersFaults } from "../lib/DemoServer.ts"
 import { HttpProblem } from "../lib/http/HttpProblem.ts"
 import { requireUser, respond, signOut } from "../lib/http/respond.ts"
 
@@ -11,7 +11,13 @@ export default defineEventHandler((event) =>
   respond(event, ["GET"], async () => {
     const userId = requireUser(event)
     const { database, settings } = demoOf(event)
-    const answer = { userId, name: null as string | null, demo: settings.demo, database: settings.pgliteName }
+    const answer = {
+      userId,
+      name: null as string | null,
+      demo: settings.demo,
+      faults: offersFaults(settings),
+      database: settings.pgliteName,
+    }
     try {
       const [row] = await rowsOf(database, "select name from users where id = $1::uuid", [userId])
       if (row !== undefined) return { status: 200, body: { ...answer, name: row["name"] } }

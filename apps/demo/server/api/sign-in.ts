@@ -1,6 +1,6 @@
 /** Signs in as a seeded person, without a password. Exists only behind the demo flag. */
 import { rowsOf } from "../lib/database/Database.ts"
-import { demoOf } from "../lib/DemoServer.ts"
+import { demoOf, offersFaults } from "../lib/DemoServer.ts"
 import { notFound } from "../lib/http/HttpProblem.ts"
 import { readJson, requireDemo, respond, signIn } from "../lib/http/respond.ts"
 import { record, uuid } from "../lib/http/validate.ts"
@@ -21,7 +21,13 @@ export default defineEventHandler((event) =>
     signIn(event, userId)
     return {
       status: 200,
-      body: { userId, name: row["name"], demo: settings.demo, database: settings.pgliteName },
+      body: {
+        userId,
+        name: row["name"],
+        demo: settings.demo,
+        faults: offersFaults(settings),
+        database: settings.pgliteName,
+      },
     }
   }),
 )

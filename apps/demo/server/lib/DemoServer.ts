@@ -40,6 +40,9 @@ export const openDemoServer = async (settings: Settings, files: DatabaseFiles): 
   return { settings, database, secret, shapes: shapeRoute({ settings, database, secret }) }
 }
 
+/** Whether things may be broken on purpose here: only in a demo on the embedded server. */
+export const offersFaults = ({ demo, database }: Settings): boolean => demo && database.kind === "dev-server"
+
 /** The server's parts. @throws Error when the plugin did not run, which is a defect of this app. */
 export const demoOf = (event: H3Event): DemoServer => {
   const found = event.context.demoServer

@@ -213,7 +213,9 @@ class Adapter implements LogicalCapture {
     const lost: Array<string> = []
     for (const [oid, known] of this.#tables) {
       const table = found.get(oid)
-      if (known?.fingerprint !== table?.fingerprint) changed = true
+      // A partition comes or goes with all its rows, and nothing of them is in the log.
+      if (known?.fingerprint !== table?.fingerprint || known?.sources.join() !== table?.sources.join())
+        changed = true
       if (this.#lost.has(oid) || (known !== null && table?.isFollowed !== true)) lost.push(oid)
     }
     return { changed, lost }

@@ -23,8 +23,8 @@ interface Position {
 
 const encoder = new TextEncoder()
 
-/** Opens the stream at once: headers only leave with the first bytes. */
-const opening = ":\n\n"
+/** Opens the stream at once: headers leave with the first chunk, and an empty one is none for the client. */
+const opening = ""
 
 const keepAlive = ": keep-alive\n\n"
 

@@ -143,8 +143,8 @@ const { trace, ...figures } = total
 const report = {
   ...figures,
   seedsPerSecond: Math.round((total.seeds / seconds) * 10) / 10,
-  timesRealTime: Math.round(total.virtualMs / 1_000 / seconds),
 }
+const timesRealTime = Math.round(total.virtualMs / 1_000 / seconds)
 
 const printFailure = ({ events, message, plan: small, seed }: Failure): void => {
   console.log(
@@ -158,7 +158,7 @@ else {
   for (const line of trace) console.log(line)
   for (const failure of total.failures) printFailure(failure)
   const { failures, ...rest } = report
-  console.log(`\n${JSON.stringify({ ...rest, failures: failures.length })}`)
+  console.log(`\n${JSON.stringify({ ...rest, failures: failures.length, timesRealTime })}`)
 }
 const [first] = total.failures
 if (options.save !== undefined && first !== undefined)

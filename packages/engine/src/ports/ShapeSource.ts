@@ -43,6 +43,19 @@ export interface SourceSignal {
 
 export type SourceEvent = Batch | MustRefetch | SourceSignal
 
+/** What a run waits for inside its source, before its next request is begun. */
+export interface SourceWait {
+  /**
+   * `retry-after`: the server asked everybody for patience; `breaker`: it failed too often in a row; `probe`: one request tries it out
+   * before others may; `budget`: after failures requests are spaced; `connection`: others hold them all.
+   */
+  readonly gate: "retry-after" | "breaker" | "probe" | "budget" | "connection"
+  /** Milliseconds until the gate opens; null when it opens with the end of another request. */
+  readonly millis: number | null
+  /** Runs that wait at the gate, this one included. */
+  readonly waiting: number
+}
+
 /** Takes what a subscription brings. Neither is called after its scope was closed. */
 export interface SourceListener {
   /** The next event comes once `next` was called, exactly once; for a batch that is the acknowledgement. */
@@ -83,6 +96,8 @@ export class ShapeSource extends Context.Service<
       readonly max: number
       readonly heldMillis?: number
     }
+    /** What holds back the next request of an instance, also of one that backs off and has no run; null when nothing does. */
+    readonly waits?: (key: InstanceKey) => SourceWait | null
     /** Whether somebody looks at this instance: it is served before others. Holds for later runs of the key too. */
     readonly prefer?: (key: InstanceKey, leased: boolean) => void
     /** The last requests, oldest first; for a person who looks. A source without requests has none. */

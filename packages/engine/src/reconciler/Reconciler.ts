@@ -17,7 +17,7 @@ import { Broadcast } from "../ports/Broadcast.ts"
 import { EngineConfig } from "../ports/EngineConfig.ts"
 import { HostSignals } from "../ports/HostSignals.ts"
 import { LocalStore, type StoreError } from "../ports/LocalStore.ts"
-import { ShapeSource } from "../ports/ShapeSource.ts"
+import { ShapeSource, type SourceWait } from "../ports/ShapeSource.ts"
 import { CompileError } from "../protocol/CompileError.ts"
 import type { EngineStatus } from "../protocol/InstanceStatus.ts"
 import type { CommitNotice } from "../protocol/Lease.ts"
@@ -60,6 +60,8 @@ export interface Reconciler {
   /** Says that the status changed. */
   readonly published: Broadcast<void>
   readonly commits: Broadcast<CommitNotice>
+  /** What holds back the next request of an instance in the source. */
+  readonly waits: (key: string) => SourceWait | null
 }
 
 interface Loop extends Reconciler {
@@ -231,6 +233,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
   const requests = (): ReadonlyArray<RequestEntry> => source.requests?.() ?? []
   const commits = new Broadcast<CommitNotice>()
   const credentials = yield* Credentials
+  const waits = (key: string): SourceWait | null => source.waits?.(key) ?? null
   const prefer: Prefer = (key, leased) => source.prefer?.(key, leased)
   const loop: Loop = {
     world,
@@ -242,6 +245,7 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     commits,
     runs,
     credentials,
+    waits,
     prefer,
     publishedAt: 0,
     clocks: null,
@@ -273,6 +277,6 @@ export const make = Effect.fn("Reconciler.make")(function* (options: ReconcilerO
     ),
     Effect.forkScoped,
   )
-  const reconciler: Reconciler = { world, store, inputs, status, requests, published, commits }
+  const reconciler: Reconciler = { world, store, inputs, status, requests, published, commits, waits }
   return reconciler
 })

@@ -1,4 +1,5 @@
 /** Answers "why is this instance (not) here, and what does it wait for?" from the world, in sentences. Pure reading. */
+import type { SourceWait } from "../ports/ShapeSource.ts"
 import type { Explanation, RowExplanation } from "../protocol/InstanceStatus.ts"
 import { ownersComplete } from "./Agenda.ts"
 import { instanceStatus } from "./Status.ts"
@@ -6,6 +7,8 @@ import { ancestorsFresh, type InstanceRecord, isDemanded, leasesOn, type World }
 
 /** Journal lines an explanation carries at most, newest last. */
 const maxLines = 50
+
+const noView: SourceView = { wait: null, now: 0 }
 
 const why = (world: World, record: InstanceRecord): ReadonlyArray<string> => {
   const sentences: Array<string> = []
@@ -17,7 +20,30 @@ const why = (world: World, record: InstanceRecord): ReadonlyArray<string> => {
   return sentences
 }
 
-const waitingFor = (world: World, record: InstanceRecord): string | null => {
+/** What the source says of an instance, and when it was asked (epoch milliseconds). */
+export interface SourceView {
+  readonly wait: SourceWait | null
+  readonly now: number
+}
+
+const gateSentence = (world: World, { gate, millis, waiting }: SourceWait, now: number): string => {
+  const { liveSliceMillis, maxConnections, recoveryRequestsPerSecond, requestTimeoutMillis } = world.config
+  const until = now + (millis ?? 0)
+  switch (gate) {
+    case "retry-after":
+      return `the server, which asked everybody for patience (Retry-After) until ${until}`
+    case "breaker":
+      return `the server, which failed several times in a row: it is left alone until ${until}`
+    case "probe":
+      return `the one request that tries the server out, which is answered or given up within ${requestTimeoutMillis} ms`
+    case "budget":
+      return `its turn: ${waiting} wait, and after failures ${recoveryRequestsPerSecond} requests a second are sent, the next at ${until}`
+    case "connection":
+      return `a connection: ${waiting} wait for one of ${maxConnections}, and a poll gives way after ${liveSliceMillis} ms`
+  }
+}
+
+const waitingFor = (world: World, record: InstanceRecord, { now, wait }: SourceView): string | null => {
   if (world.pauses.isPaused) return `the pause to end (${world.pauses.reasons.join(", ")})`
   const state = record.state
   if (state?._tag === "Halted") return "a retry by a person, new credentials or a new definition"
@@ -27,11 +53,15 @@ const waitingFor = (world: World, record: InstanceRecord): string | null => {
     case "Pending":
       return "a place among the first snapshots"
     case "Backoff":
-      return "its next attempt"
+      return wait !== null && now + (wait.millis ?? 0) > state.retryAt
+        ? gateSentence(world, wait, now)
+        : "its next attempt"
     case "Initial":
     case "Syncing":
     case "Refetching":
-      return "the server's up-to-date"
+      return wait === null ? "the server's up-to-date" : gateSentence(world, wait, now)
+    case "Live":
+      return wait === null ? null : gateSentence(world, wait, now)
     default:
       return null
   }
@@ -69,7 +99,7 @@ export const explainRow = (
   }),
 })
 
-export const explain = (world: World, key: string): Explanation => {
+export const explain = (world: World, key: string, view: SourceView = noView): Explanation => {
   const record = world.records.get(key)
   const journal = world.journal.entries(key).slice(-maxLines)
   if (record === undefined)
@@ -87,7 +117,7 @@ export const explain = (world: World, key: string): Explanation => {
     key,
     desired: isDemanded(record),
     why: why(world, record),
-    waitingFor: waitingFor(world, record),
+    waitingFor: waitingFor(world, record, view),
     next: nextOf(world, record),
     status: instanceStatus(world, record),
     definition: record.instance.definition,

@@ -11,20 +11,24 @@ import type { Checkpoint } from "../../src/protocol/Checkpoint.ts"
 import { Unauthorised, type ShapeError } from "../../src/protocol/ShapeError.ts"
 import { batch, insert } from "../../src/testing/messages.ts"
 import { contractInstance } from "../../src/testing/shapeSourceContract.ts"
+import { countedFetch } from "../support/countedFetch.ts"
 import { ScriptedElectric, shapeHeaders, type Fault } from "../support/scriptedElectric.ts"
 
 interface World {
   readonly electric: ScriptedElectric
   readonly source: ShapeSource["Service"]
+  /** Most requests the source ever had open at once. */
+  readonly maxOpen: () => number
 }
 
 const world = (options: Partial<ElectricOptions> = {}, config: Partial<EngineConfigShape> = {}) =>
   Effect.gen(function* () {
     const electric = yield* ScriptedElectric.start
+    const { fetch, maxOpen } = countedFetch(options.fetch)
     const services = yield* Layer.build(
-      ElectricShapeSource.layer({ url: electric.url, kind: "electric", ...options }),
+      ElectricShapeSource.layer({ url: electric.url, kind: "electric", ...options, fetch }),
     ).pipe(Effect.provideService(EngineConfig, { ...defaultEngineConfig, ...config }))
-    return { electric, source: Context.get(services, ShapeSource) } satisfies World
+    return { electric, source: Context.get(services, ShapeSource), maxOpen } satisfies World
   })
 
 const live = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) =>
@@ -299,9 +303,8 @@ describe("ElectricShapeSource refetching", () => {
     const stream = (resume: Checkpoint | null) =>
       new ClientStream({
         url: new URL("http://127.0.0.1/v1/shape"),
-        resume,
+        place: { resume, bust: null, poll: null },
         streamId: "s",
-        bust: null,
         owner: {
           respond: () => Promise.reject(new Error("unused")),
           onBatch: () => Promise.resolve(),
@@ -505,7 +508,7 @@ describe("ElectricShapeSource with credentials", () => {
         "all are up to date",
       )
       assert.strictEqual(refreshes, 1)
-      assert.isAtMost(here.electric.maxOpen, 4)
+      assert.isAtMost(here.maxOpen(), 4)
       const refused = here.electric.seen.filter(({ headers }) => headers.authorization === "old")
       assert.isAtMost(refused.length, 4, "while the refresh runs, nobody asks with the old ones")
       yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
@@ -538,7 +541,7 @@ describe("ElectricShapeSource on few connections", () => {
       yield* eventually(() => upToDate(1), "all are live")
       for (const key of keys) here.electric.serve(key, `${key}-2`, [rows(`${key}-2`), end(`${key}-2`)])
       yield* eventually(() => upToDate(2), "all have refetched")
-      assert.isAtMost(here.electric.maxOpen, 4)
+      assert.isAtMost(here.maxOpen(), 4)
       yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
     }),
   )
@@ -572,7 +575,7 @@ describe("ElectricShapeSource on few connections", () => {
           .map((event) => event.checkpoint.offset)
         assert.deepStrictEqual(offsets, ["0_0", "1_0", "2_0", "3_0"])
       }
-      assert.isAtMost(here.electric.maxOpen, 3)
+      assert.isAtMost(here.maxOpen(), 3)
       assert.deepStrictEqual(here.source.connections(), { open: 3, waiting: 9, max: 3 })
       assert.isTrue(
         runs.every((run) =>
@@ -583,6 +586,32 @@ describe("ElectricShapeSource on few connections", () => {
       assert.deepStrictEqual(here.source.connections(), { open: 0, waiting: 0, max: 3 })
       yield* eventually(() => here.electric.open() === 0, "every socket is closed")
     }),
+  )
+
+  live(
+    "asks on with the same poll, cursor included, after waiting for a connection: no catch-up in between",
+    () =>
+      Effect.gen(function* () {
+        const here = yield* world({}, { maxConnections: 1, liveSliceMillis: 60 })
+        for (const key of ["a", "b"]) here.electric.serve(key, key, [rows(key), end(key)])
+        const runs = yield* Effect.forEach(["a", "b"], (key) => follow(here, key))
+        const polls = () =>
+          here.electric.requests("a").filter(({ searchParams }) => searchParams.get("live") === "true")
+        yield* eventually(() => polls().length > 0, "a polls")
+        here.electric.append("a", batch({ handle: "a", offset: "1_0", messages: [insert("a", { id: "2" })] }))
+        yield* eventually(
+          () => polls().filter((url) => url.searchParams.has("cursor")).length >= 4,
+          "it rotates",
+        )
+        const asked = here.electric.requests("a").map(({ searchParams }) => searchParams.get("live"))
+        // The first snapshot and its second chunk; everything after is a poll.
+        assert.deepStrictEqual(asked.slice(0, 2), [null, null])
+        assert.isTrue(asked.slice(2).every((value) => value === "true"))
+        const later = polls().filter((url) => url.searchParams.get("offset") === "1_0")
+        assert.deepStrictEqual(new Set(later.map((url) => url.searchParams.get("cursor"))), new Set(["1000"]))
+        yield* Effect.forEach(runs, (run) => Fiber.interrupt(run.fiber))
+        assert.deepStrictEqual(here.source.connections(), { open: 0, waiting: 0, max: 1 })
+      }),
   )
 
   live("keeps a poll open as long as nobody else waits", () =>
@@ -605,7 +634,7 @@ describe("ElectricShapeSource on few connections", () => {
       yield* eventually(() => here.electric.open("a") === 1 && a.seen.filter(isBatch).length === 2, "a polls")
       const b = yield* follow(here, "b")
       yield* eventually(() => b.seen.filter(isBatch).length === 2, "b catches up")
-      assert.strictEqual(here.electric.maxOpen, 1)
+      assert.strictEqual(here.maxOpen(), 1)
       yield* Effect.forEach([a, b], (run) => Fiber.interrupt(run.fiber))
     }),
   )

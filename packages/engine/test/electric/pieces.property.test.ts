@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as ElectricShapeSource from "../../src/adapters/electric/ElectricShapeSource.ts"
-import { maxBodyBytes } from "../../src/adapters/electric/request.ts"
+import { maxBodyBytes } from "../../src/adapters/electric/body.ts"
 import { ShapeSource } from "../../src/ports/ShapeSource.ts"
 import { storeInstance } from "../../src/testing/localStoreKit.ts"
 import { insert, snapshotEnd, update } from "../../src/testing/messages.ts"

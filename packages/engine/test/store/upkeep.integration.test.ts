@@ -14,30 +14,30 @@ const items = (inserted: number, updated = 0, deleted = 0) => ({ items: { insert
 describe("Upkeep", () => {
   it("asks for nothing while little has changed", () => {
     const upkeep = new Upkeep()
-    upkeep.note(items(upkeepLimits.analyzeFewestRows - 1), 100)
-    assert.deepStrictEqual(upkeep.due(plans), [])
+    upkeep.note(items(upkeepLimits.idle.analyzeFewestRows - 1), 100)
+    assert.deepStrictEqual(upkeep.due(plans, "idle"), [])
   })
 
   it("analyses a table after its first rows, once", () => {
     const upkeep = new Upkeep()
     upkeep.note(items(5_000), 100)
-    assert.match(upkeep.due(plans).join(), /analyze "items"/)
-    assert.deepStrictEqual(upkeep.due(plans), [])
+    assert.match(upkeep.due(plans, "idle").join(), /analyze "items"/)
+    assert.deepStrictEqual(upkeep.due(plans, "idle"), [])
   })
 
   it("vacuums a table when a share of its rows is dead, not for a fixed number", () => {
     const upkeep = new Upkeep()
     upkeep.holds("items", 100_000)
     upkeep.note(items(0, 19_999), 0)
-    assert.deepStrictEqual(upkeep.due(plans), [])
+    assert.deepStrictEqual(upkeep.due(plans, "idle"), [])
     upkeep.note(items(0, 0, 1_000), 0)
-    assert.match(upkeep.due(plans).join(), /^vacuum "items"/)
+    assert.match(upkeep.due(plans, "idle").join(), /^vacuum "items"/)
   })
 
   it("checkpoints after so many bytes", () => {
     const upkeep = new Upkeep()
-    upkeep.note({}, upkeepLimits.checkpointBytes)
-    assert.deepStrictEqual(upkeep.due(plans), ["checkpoint"])
+    upkeep.note({}, upkeepLimits.idle.checkpointBytes)
+    assert.deepStrictEqual(upkeep.due(plans, "idle"), ["checkpoint"])
   })
 
   it.live("leaves no dead rows behind a bulk update, and plans that know the table", () =>

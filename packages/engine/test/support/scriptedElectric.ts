@@ -48,7 +48,6 @@ export class ScriptedElectric {
   readonly #waiters = new Set<() => void>()
   readonly #open = new Map<ServerResponse, string>()
   readonly #server: Server
-  maxOpen = 0
   /** A request it turns down meets a 401. */
   guard: (request: SeenRequest) => boolean = () => true
   /** Batches written to the wire, by shape. */
@@ -104,7 +103,6 @@ export class ScriptedElectric {
     const seen: SeenRequest = { shape, url, headers: request.headers, at: performance.now() }
     this.seen.push(seen)
     this.#open.set(response, shape)
-    this.maxOpen = Math.max(this.maxOpen, this.#open.size)
     response.once("close", () => this.#open.delete(response))
     this.#serveOne(seen, response)
   }

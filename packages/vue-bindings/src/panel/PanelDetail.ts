@@ -1,9 +1,11 @@
 /**
  * Everything about one instance: what state and since when, why it is wanted, what failed and when it is
- * tried again, what was compiled, what it holds. Reads status and `explain`; sends retry and refetch.
+ * tried again, its states and requests so far, what was compiled, what it holds. Reads status, `explain`, journal and requests; sends
+ * retry, refetch and evict, and copies a report.
  */
 import { defineComponent, h, nextTick, onMounted, shallowRef, watch, type PropType, type VNode } from "vue"
 import type { InstanceStatus } from "@espalier/engine/protocol"
+import { button, fact, keyLink, section } from "./dom.ts"
 import {
   formatAgo,
   formatBytes,
@@ -16,30 +18,25 @@ import {
   stateTone,
   viewDefinition,
 } from "./format.ts"
+import { stateHistory } from "./history.ts"
+import { lsnOfOffset } from "./lsn.ts"
+import { requestTable } from "./PanelNetwork.ts"
 import { Icon, icons, StateGlyph } from "./StateGlyph.ts"
 import type { Panel } from "./usePanel.ts"
 
-const section = (title: string, children: ReadonlyArray<VNode | null>): VNode =>
-  h("section", { class: "esp-section" }, [h("h4", title), ...children])
-
-const fact = (name: string, value: string | VNode, mono = false): ReadonlyArray<VNode> => [
-  h("dt", name),
-  h("dd", { class: mono ? "esp-mono" : undefined }, [value]),
-]
+/** Stays and requests shown of one instance; the timeline and the waterfall have all of them. */
+const staysShown = 12
+const requestsShown = 6
 
 const head = (panel: Panel, one: InstanceStatus): VNode => {
   const back = (): void => void (panel.selectedKey.value = null)
-  const command = (name: "retry" | "refetch", icon: string, label: string): VNode =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "esp-button",
-        "data-testid": `panel-${name}`,
-        onClick: () => void panel.commands.run(name, one.key, one.key),
-      },
-      [h(Icon, { d: icon }), label],
-    )
+  const command = (name: "retry" | "refetch" | "evict", icon: string, label: string): VNode =>
+    button({
+      label,
+      icon,
+      testId: `panel-${name}`,
+      onClick: () => void panel.commands.run(name, one.key, one.key),
+    })
   return h("div", { class: "esp-detail-head" }, [
     h("div", { class: "esp-detail-title" }, [
       h(
@@ -55,7 +52,7 @@ const head = (panel: Panel, one: InstanceStatus): VNode => {
           h("span", { class: "esp-wide" }, [h(Icon, { d: icons.close })]),
         ],
       ),
-      h("h3", { class: "esp-mono", tabindex: -1 }, one.key),
+      h("h3", { class: "esp-mono", tabindex: -1 }, panel.show(one.key)),
     ]),
     h("div", { class: "esp-detail-state" }, [
       h("span", { class: "esp-badge", "data-tone": stateTone(one.state) }, [
@@ -66,6 +63,15 @@ const head = (panel: Panel, one: InstanceStatus): VNode => {
       h("span", { class: "esp-actions" }, [
         command("retry", icons.retry, "Retry"),
         command("refetch", icons.refetch, "Refetch"),
+        // Only rows that nobody demands may be given up.
+        one.desired ? null : command("evict", icons.close, "Evict"),
+        button({
+          label: "Report",
+          describe: "Copy an anonymised report about this instance",
+          icon: icons.copy,
+          testId: "panel-report-one",
+          onClick: () => void panel.commands.copyReport(one),
+        }),
       ]),
     ]),
     h("p", { class: "esp-hint" }, stateHint(one.state)),
@@ -94,30 +100,28 @@ const failure = (panel: Panel, one: InstanceStatus): VNode | null => {
               `next try ${formatCountdown(next, panel.now.value)}`,
             ),
       ]),
-      h("pre", one.error.message),
+      h("pre", { tabindex: 0, "aria-label": "The whole error" }, panel.show(one.error.message)),
     ],
   )
 }
 
 const keyButton = (panel: Panel, key: string): VNode =>
-  h(
-    "button",
-    { type: "button", class: "esp-link esp-mono", onClick: () => (panel.selectedKey.value = key) },
-    key,
-  )
+  keyLink(panel.show(key), () => (panel.selectedKey.value = key))
 
 const why = (panel: Panel, one: InstanceStatus): VNode => {
   const { explanation, error } = panel.explain
   const told = explanation.value?.key === one.key ? explanation.value : null
   const sentences = told?.why ?? [one.desired ? "It is desired." : "Nobody asks for it; it is only kept."]
   const waiting = told?.waitingFor ?? null
+  const next = told?.next ?? null
   return section("Why it is here", [
     h(
       "ul",
       { class: "esp-why" },
-      sentences.map((sentence) => h("li", sentence)),
+      sentences.map((sentence) => h("li", panel.show(sentence))),
     ),
-    waiting === null ? null : h("p", { class: "esp-waits" }, `Waits for: ${waiting}`),
+    waiting === null ? null : h("p", { class: "esp-waits" }, `Waits for: ${panel.show(waiting)}`),
+    next === null ? null : h("p", { class: "esp-waits" }, `Next: ${panel.show(next)}`),
     one.pauseReasons.length === 0
       ? null
       : h("p", { class: "esp-waits" }, `Held: ${one.pauseReasons.map(pauseLabel).join(", ")}`),
@@ -132,7 +136,7 @@ const why = (panel: Panel, one: InstanceStatus): VNode => {
       : h(
           "p",
           { class: "esp-waits", "data-tone": "bad" },
-          `The engine did not explain: ${error.value.message}`,
+          `The engine did not explain: ${panel.show(error.value.message)}`,
         ),
   ])
 }
@@ -155,9 +159,10 @@ const facts = (panel: Panel, one: InstanceStatus): VNode => {
       ...fact("Up to date", last === null ? "never yet" : formatAgo(last, panel.now.value)),
       ...fact("Connection", one.slot ? "holds a slot" : "no slot"),
       ...fact("Node", `${one.node} → ${one.table}`, true),
-      ...bindings.flatMap(([name, value]) => fact(name, value, true)),
+      ...bindings.flatMap(([name, value]) => fact(name, panel.show(value), true)),
       ...fact("Handle", one.handle ?? "none", true),
       ...fact("Offset", one.offset ?? "none", true),
+      ...fact("Log position", lsnOfOffset(one.offset) ?? "none yet", true),
       ...fact("Definition", one.hash, true),
     ]),
   ])
@@ -172,16 +177,51 @@ const definition = (panel: Panel, one: InstanceStatus): VNode | null => {
       h("span", { class: "esp-word" }, "from "),
       `${view.table}\n`,
       h("span", { class: "esp-word" }, "where "),
-      view.where,
+      panel.show(view.where),
     ]),
     view.params.length === 0
       ? null
       : h(
           "dl",
           { class: "esp-facts" },
-          view.params.flatMap(([name, value]) => fact(name, value, true)),
+          view.params.flatMap(([name, value]) => fact(name, panel.show(value), true)),
         ),
     h("p", { class: "esp-columns esp-mono" }, view.columns.join(", ")),
+  ])
+}
+
+/** How long it was in which state, as the journal tells it. */
+const history = (panel: Panel, one: InstanceStatus): VNode => {
+  const stays = stateHistory(one, panel.journal.answer.value).slice(0, staysShown)
+  return section("State history", [
+    h(
+      "ol",
+      { class: "esp-stays", "data-testid": "panel-stays" },
+      stays.map((stay) =>
+        h("li", { key: stay.since, "data-tone": stateTone(stay.state) }, [
+          h("time", formatTime(stay.since)),
+          h(StateGlyph, { state: stay.state }),
+          h("b", stay.state),
+          h("span", `for ${formatDuration((stay.until ?? panel.now.value) - stay.since)}`),
+          stay.event === null ? null : h("span", `by ${stay.event}`),
+        ]),
+      ),
+    ),
+  ])
+}
+
+const requests = (panel: Panel, one: InstanceStatus): VNode | null => {
+  const own = panel.requests.answer.value.filter(({ key }) => key === one.key).slice(-requestsShown)
+  if (own.length === 0) return null
+  return section("Last requests", [
+    requestTable(panel, own, `Last requests of ${panel.show(one.key)}`),
+    button({
+      label: "In the waterfall",
+      onClick: () => {
+        panel.filter.value = one.key
+        panel.tab.value = "network"
+      },
+    }),
   ])
 }
 
@@ -193,7 +233,7 @@ const recent = (panel: Panel, one: InstanceStatus): VNode | null => {
     h("li", { key: entry.seq }, [
       h("time", formatTime(entry.at)),
       h("b", entry.event),
-      h("span", entry.detail),
+      h("span", panel.show(entry.detail)),
     ])
   return section("What happened", [h("ol", { class: "esp-history" }, [...entries].reverse().map(line))])
 }
@@ -223,7 +263,7 @@ export const PanelDetail = defineComponent({
           ref: root,
           class: "esp-detail",
           role: "region",
-          "aria-label": `Details of ${one.key}`,
+          "aria-label": `Details of ${panel.show(one.key)}`,
           "data-testid": "panel-detail",
           tabindex: -1,
         },
@@ -232,7 +272,9 @@ export const PanelDetail = defineComponent({
           failure(panel, one),
           why(panel, one),
           facts(panel, one),
+          history(panel, one),
           definition(panel, one),
+          requests(panel, one),
           recent(panel, one),
         ],
       )

@@ -1,21 +1,22 @@
 /**
- * The list of nodes and their instances: an ARIA tree with one tab stop and arrow keys. A row re-renders only
- * when its own instance changes, so many instances stay cheap.
+ * The list of nodes and their instances: an ARIA tree with one tab stop and arrow keys. Only the rows in sight are drawn (and the
+ * one that has the focus), and a row re-renders only when its own instance changes, so many instances stay cheap.
  */
 import {
   computed,
   defineComponent,
   h,
   nextTick,
+  onBeforeUnmount,
+  onMounted,
   ref,
   shallowRef,
   watch,
   type PropType,
   type VNode,
 } from "vue"
-import type { InstanceStatus } from "@espalier/engine/protocol"
-import { formatCount, plural, shortKey, stateTone, type NodeGroup } from "./format.ts"
-import { Icon, icons, RollupGlyph, StateGlyph } from "./StateGlyph.ts"
+import type { NodeGroup } from "./format.ts"
+import { groupRow, InstanceRow } from "./TreeRows.ts"
 import type { Panel } from "./usePanel.ts"
 
 /** A row of the tree, as the keyboard sees it. */
@@ -23,104 +24,54 @@ type Item =
   | { readonly id: string; readonly kind: "node"; readonly node: string }
   | { readonly id: string; readonly kind: "instance"; readonly node: string; readonly key: string }
 
-const InstanceRow = defineComponent({
-  name: "EspalierInstanceRow",
-  props: {
-    instance: { type: Object as PropType<InstanceStatus>, required: true },
-    selected: { type: Boolean, required: true },
-    tabbable: { type: Boolean, required: true },
-    depth: { type: Number, required: true },
-    position: { type: Number, required: true },
-    size: { type: Number, required: true },
-  },
-  setup(props) {
-    return () => {
-      const { instance } = props
-      return h(
-        "div",
-        {
-          class: "esp-row esp-instance",
-          role: "treeitem",
-          tabindex: props.tabbable ? 0 : -1,
-          "aria-level": 2,
-          "aria-posinset": props.position,
-          "aria-setsize": props.size,
-          "aria-selected": String(props.selected),
-          "data-testid": "panel-instance",
-          "data-key": instance.key,
-          "data-state": instance.state,
-          "data-tone": stateTone(instance.state),
-          "data-item": `instance:${instance.key}`,
-          "data-undesired": instance.desired ? undefined : "",
-          style: { "--esp-depth": String(props.depth + 1) },
-        },
-        [
-          h(StateGlyph, { state: instance.state }),
-          h("span", { class: "esp-key", title: instance.key }, shortKey(instance.key)),
-          instance.slot
-            ? h("span", { class: "esp-slot", title: "Holds a connection" }, [
-                h("span", { class: "esp-sr" }, "holds a connection"),
-              ])
-            : null,
-          h("span", { class: "esp-rows" }, [
-            formatCount(instance.rows),
-            h("span", { class: "esp-sr" }, " rows"),
-          ]),
-          h("span", { class: "esp-state" }, instance.state),
-        ],
-      )
-    }
-  },
-})
+/** Rows drawn beyond either edge of what is in sight. */
+const overscan = 10
+/** Height of what is in sight where nothing can be measured. */
+const fallbackHeight = 900
+/** Heights of a row in CSS pixels; the style sheet says the same. */
+const rowHeight = { desktop: 30, phone: 40 } as const
 
-const groupRow = (
-  group: NodeGroup,
-  open: boolean,
-  tabbable: boolean,
-  place: { readonly position: number; readonly size: number },
-): VNode =>
-  h(
-    "div",
-    {
-      class: "esp-row esp-node",
-      role: "treeitem",
-      tabindex: tabbable ? 0 : -1,
-      "aria-level": 1,
-      "aria-posinset": place.position,
-      "aria-setsize": place.size,
-      "aria-expanded": group.instances.length > 0 ? String(open) : undefined,
-      "data-item": `node:${group.node}`,
-      "data-node": group.node,
-      style: { "--esp-depth": String(group.depth) },
-    },
-    [
-      h(
-        "span",
-        {
-          class: "esp-caret",
-          "data-open": open ? "" : undefined,
-          "data-none": group.instances.length > 0 ? undefined : "",
-        },
-        [h(Icon, { d: icons.chevron })],
-      ),
-      h("span", { class: "esp-node-name" }, group.node),
-      group.table === group.node ? null : h("span", { class: "esp-table" }, group.table),
-      h("span", { class: "esp-rows" }, group.total === 0 ? "" : plural(group.rows, "row")),
-      h("span", { class: "esp-live" }, [
-        group.total === 0 ? "none" : `${group.live}/${group.total} live`,
-        h(RollupGlyph, { state: group.state }),
-      ]),
-    ],
-  )
+/** Which rows are in sight: follows scrolling and the size of the list. */
+const useWindow = (root: { readonly value: HTMLElement | null }) => {
+  const isPhone = globalThis.matchMedia?.("(max-width: 640px)").matches === true
+  const height = isPhone ? rowHeight.phone : rowHeight.desktop
+  const top = ref(0)
+  const inSight = ref(fallbackHeight)
+  let observer: ResizeObserver | null = null
+  const onScroll = (): void => void (top.value = root.value?.scrollTop ?? 0)
+  onMounted(() => {
+    if (root.value === null || typeof ResizeObserver === "undefined") return
+    observer = new ResizeObserver(([entry]) => {
+      const measured = entry?.contentRect.height ?? 0
+      if (measured > 0) inSight.value = measured
+    })
+    observer.observe(root.value)
+  })
+  onBeforeUnmount(() => observer?.disconnect())
+  const first = computed(() => Math.max(0, Math.floor(top.value / height) - overscan))
+  const last = computed(() => Math.ceil((top.value + inSight.value) / height) + overscan)
+  /** Scrolls so that the row of this index is in sight. */
+  const reveal = (index: number): void => {
+    const element = root.value
+    if (element === null || index < 0) return
+    const [from, to] = [index * height, (index + 1) * height]
+    if (from < element.scrollTop) element.scrollTop = from
+    else if (to > element.scrollTop + inSight.value) element.scrollTop = to - inSight.value
+    onScroll()
+  }
+  return { height, first, last, onScroll, reveal }
+}
 
 /** Moves the one tab stop and the focus through the visible rows. */
 const useTreeFocus = (panel: Panel, items: () => ReadonlyArray<Item>) => {
   const root = shallowRef<HTMLElement | null>(null)
+  const sight = useWindow(root)
   const active = ref<string | null>(null)
   const activeItem = computed(() => items().find((item) => item.id === active.value) ?? items()[0] ?? null)
   const focus = async (item: Item | undefined): Promise<void> => {
     if (item === undefined) return
     active.value = item.id
+    sight.reveal(items().findIndex((one) => one.id === item.id))
     await nextTick()
     const rows = [...(root.value?.querySelectorAll<HTMLElement>("[data-item]") ?? [])]
     rows.find((row) => row.dataset["item"] === item.id)?.focus()
@@ -177,10 +128,9 @@ const useTreeFocus = (panel: Panel, items: () => ReadonlyArray<Item>) => {
   /** The list shrinks when details open: the row they belong to must not slip out of sight. */
   const reveal = async (key: string): Promise<void> => {
     await nextTick()
-    const rows = [...(root.value?.querySelectorAll<HTMLElement>("[data-key]") ?? [])]
-    rows.find((row) => row.dataset["key"] === key)?.scrollIntoView({ block: "nearest" })
+    sight.reveal(items().findIndex((item) => item.id === `instance:${key}`))
   }
-  return { root, activeItem, focus, reveal, onKeydown, onClick, onFocusin }
+  return { root, sight, activeItem, focus, reveal, onKeydown, onClick, onFocusin }
 }
 
 export const PanelTree = defineComponent({
@@ -213,32 +163,77 @@ export const PanelTree = defineComponent({
         document.activeElement.closest(".esp-detail") !== null
       if (row !== undefined && lost) void tree.focus(row)
     })
-    const rows = (group: NodeGroup, index: number): ReadonlyArray<VNode> => {
-      const activeId = tree.activeItem.value?.id
-      const open = isOpen(group.node)
-      const place = { position: index + 1, size: panel.groups.value.length }
-      const head = groupRow(group, open, activeId === `node:${group.node}`, place)
-      if (!open) return [head]
-      const own = group.instances.map((instance, at) =>
+    /** Where each item belongs, so that a row in sight can be drawn without going through all the others. */
+    const places = computed(() => {
+      const all = new Map<string, { readonly group: NodeGroup; readonly position: number }>()
+      for (const [index, group] of panel.groups.value.entries()) {
+        all.set(`node:${group.node}`, { group, position: index + 1 })
+        if (!isOpen(group.node)) continue
+        for (const [at, { key }] of group.instances.entries()) {
+          all.set(`instance:${key}`, { group, position: at + 1 })
+        }
+      }
+      return all
+    })
+    const row = (item: Item, index: number): ReadonlyArray<VNode> => {
+      const place = places.value.get(item.id)
+      if (place === undefined) return []
+      const { group, position } = place
+      const tabbable = tree.activeItem.value?.id === item.id
+      const top = index * tree.sight.height
+      if (item.kind === "node") {
+        const size = panel.groups.value.length
+        return [groupRow(group, isOpen(item.node), tabbable, { position, size, top })]
+      }
+      const instance = group.instances[position - 1]
+      if (instance === undefined) return []
+      const { key } = instance
+      return [
         h(InstanceRow, {
-          key: instance.key,
+          key: `instance:${key}`,
           instance,
-          selected: panel.selectedKey.value === instance.key,
-          tabbable: activeId === `instance:${instance.key}`,
+          selected: panel.selectedKey.value === key,
+          tabbable,
           depth: group.depth,
-          position: at + 1,
+          position,
           size: group.instances.length,
+          top,
+          label: panel.showKey(key),
+          title: panel.show(key),
         }),
-      )
-      return [head, ...own]
+      ]
     }
+    /** Indexes of the rows to draw: those in sight, and the tab stop, wherever it is. */
+    const drawn = computed<ReadonlyArray<number>>(() => {
+      const all = items.value
+      const from = Math.min(tree.sight.first.value, Math.max(0, all.length - 1))
+      const to = Math.min(tree.sight.last.value, all.length)
+      const indexes = Array.from({ length: Math.max(0, to - from) }, (_, offset) => from + offset)
+      const active = all.findIndex((item) => item.id === tree.activeItem.value?.id)
+      return active < 0 || (active >= from && active < to)
+        ? indexes
+        : [...indexes, active].sort((left, right) => left - right)
+    })
     return () => {
-      const { onKeydown, onClick, onFocusin, root } = tree
-      const events = { onKeydown, onClick, onFocusin }
+      const { onKeydown, onClick, onFocusin, root, sight } = tree
+      const events = { onKeydown, onClick, onFocusin, onScroll: sight.onScroll }
       return h(
         "div",
         { ref: root, class: "esp-tree", role: "tree", "aria-label": "Nodes and instances", ...events },
-        panel.groups.value.flatMap(rows),
+        [
+          h(
+            "div",
+            {
+              class: "esp-tree-rows",
+              role: "none",
+              style: { height: `${items.value.length * sight.height}px` },
+            },
+            drawn.value.flatMap((index) => {
+              const item = items.value[index]
+              return item === undefined ? [] : row(item, index)
+            }),
+          ),
+        ],
       )
     }
   },

@@ -100,6 +100,8 @@ export const icons = {
   play: "M3.5 2.2 9.5 6l-6 3.8z",
   retry: "M9.8 5A4 4 0 1 0 10 7M10 2v3H7",
   refetch: "M6 1.5v6M3.5 5 6 7.5 8.5 5M2 10.5h8",
+  copy: "M4 4V2h6v6H8M2 4h6v6H2z",
+  eye: "M1 6s2-3.5 5-3.5S11 6 11 6 9 9.5 6 9.5 1 6 1 6zM6 7.2a1.2 1.2 0 1 0 0-2.4 1.2 1.2 0 0 0 0 2.4z",
   search: "M5 9A4 4 0 1 0 5 1a4 4 0 0 0 0 8zM8 8l3 3",
   /** An espalier: a trunk and its trained arms. */
   espalier: "M6 11V1M6 9H2V6.5M6 9h4V6.5M6 5H3V2.5M6 5h3V2.5",

@@ -1,25 +1,49 @@
 /**
- * State of one open panel: what is filtered, selected and focused, and the commands it may send. Knows
- * nothing of markup. Reads the engine only through the composables, so the panel is also a test of them.
+ * State of one open panel: what is filtered, selected and shown, at what moment, and whether values are hidden. Knows nothing of
+ * markup. Reads the engine only through the client and the composables, so the panel is also a test of them.
  */
 import { computed, onScopeDispose, ref, shallowRef, watch } from "vue"
-import type { InstanceStatus, StateName } from "@espalier/engine/protocol"
-import type { EngineCalls } from "@espalier/worker"
+import type {
+  EngineStatus,
+  InstanceStatus,
+  JournalEntry,
+  RequestEntry,
+  StateName,
+} from "@espalier/engine/protocol"
 import { useEspalier, type NameOption } from "../injection.ts"
 import { useExplain } from "../useExplain.ts"
-import { useJournal } from "../useJournal.ts"
 import { useSyncStatus } from "../useSyncStatus.ts"
-import { countStates, groupInstances, matchesEntry, matchesFilter, plural, shortKey } from "./format.ts"
+import type { FaultControl } from "./faults.ts"
+import { countStates, groupInstances, matchesFilter, plural, shortKey } from "./format.ts"
+import { instancesAt } from "./history.ts"
+import { makeRedactor } from "./redact.ts"
+import { useSampled } from "./sampled.ts"
+import { useCommands } from "./useCommands.ts"
+import { usePanelCall } from "./usePanelCall.ts"
 
-export type PanelTab = "instances" | "journal"
+export type PanelTab =
+  | "instances"
+  | "graph"
+  | "timeline"
+  | "network"
+  | "rows"
+  | "storage"
+  | "console"
+  | "faults"
 
 /** How often countdowns move. */
 export const clockIntervalMillis = 1_000
 
-/** Most journal lines shown at once; the filter reaches all of them. */
-export const journalLinesShown = 300
+/** Beyond this many instances the panel follows the engine at a pace instead of at once. */
+export const instancesFollowedAtOnce = 200
+/** That pace. */
+export const paceMillis = 250
 
-type Command = "retry" | "refetch" | "pause" | "resume"
+export interface PanelOptions extends NameOption {
+  /** Hides binding values, keys' values and rows. */
+  readonly redact: boolean
+  readonly faults: FaultControl | null
+}
 
 const useClock = () => {
   const now = ref(Date.now())
@@ -28,67 +52,108 @@ const useClock = () => {
   return now
 }
 
-/** Sends commands and says in one sentence what came of them. */
-const useCommands = (options: NameOption) => {
+/** Sampled status, and texts that hide what they must. */
+const useShown = (options: PanelOptions) => {
   const espalier = useEspalier(options)
-  const message = ref("")
-  const failed = ref(false)
-  const say = (text: string, isFailure: boolean): void => {
-    message.value = text
-    failed.value = isFailure
+  const status = useSampled<EngineStatus | null>(() => espalier.status.value, {
+    pauseMillis: (value) =>
+      Object.keys(value?.instances ?? {}).length > instancesFollowedAtOnce ? paceMillis : 0,
+    // Nothing may stay that names the former user's instances.
+    isUrgent: (next, shown) => next === null || shown === null,
+  })
+  const isHiding = ref(options.redact)
+  const redactor = makeRedactor()
+  const learn = (now: EngineStatus | null): void => {
+    redactor.learn(Object.values(espalier.client.value?.params ?? {}))
+    for (const one of Object.values(now?.instances ?? {})) redactor.learn(Object.values(one.bindings))
   }
-  const run = async <Name extends Command>(
-    name: Name,
-    subject: string,
-    ...args: Parameters<EngineCalls[Name]>
-  ) => {
-    const client = espalier.client.value
-    const who = shortKey(subject)
-    if (client === null) return say(`Cannot ${name}: no engine is connected.`, true)
-    try {
-      const done = await client.call(name, ...args)
-      say(done ? `Asked to ${name} ${who}.` : `Nothing to ${name}: ${who} is not known to the engine.`, !done)
-    } catch (cause) {
-      say(`Could not ${name} ${who}: ${cause instanceof Error ? cause.message : String(cause)}`, true)
-    }
+  watch(
+    [status, isHiding],
+    () => {
+      if (isHiding.value) learn(status.value)
+    },
+    { immediate: true, flush: "sync" },
+  )
+  /** A text as it may be shown. */
+  const show = (text: string): string => (isHiding.value ? redactor.text(text) : text)
+  return {
+    espalier,
+    status,
+    isHiding,
+    redactor,
+    learn,
+    show,
+    showKey: (key: string) => show(shortKeyIf(key, isHiding.value)),
   }
-  return { message, failed, say, run }
+}
+
+/** Aliases are short already, and need the whole value to be found. */
+const shortKeyIf = (key: string, isHiding: boolean): string => (isHiding ? key : shortKey(key))
+
+/** The instances that are shown: of now, or of the moment travelled to. */
+const useInstances = (
+  status: { readonly value: EngineStatus | null },
+  journal: { readonly value: ReadonlyArray<JournalEntry> },
+  at: { readonly value: number | null },
+) => {
+  const now = computed<ReadonlyArray<InstanceStatus>>(() => Object.values(status.value?.instances ?? {}))
+  const shown = computed(() =>
+    at.value === null ? now.value : instancesAt(now.value, journal.value, at.value),
+  )
+  /** The status with those instances. */
+  const shownStatus = computed<EngineStatus | null>(() =>
+    status.value === null || at.value === null
+      ? status.value
+      : { ...status.value, instances: Object.fromEntries(shown.value.map((one) => [one.key, one])) },
+  )
+  return { now, shown, shownStatus }
 }
 
 /** State of the panel; lives while it is open. */
-export const usePanel = (options: NameOption) => {
-  const espalier = useEspalier(options)
+export const usePanel = (options: PanelOptions) => {
+  const { espalier, status, isHiding, redactor, learn, show, showKey } = useShown(options)
   const sync = useSyncStatus(options)
   const tab = ref<PanelTab>("instances")
   const filter = ref("")
   const stateFilter = ref<StateName | null>(null)
   const selectedKey = ref<string | null>(null)
   const collapsed = shallowRef<ReadonlySet<string>>(new Set<string>())
+  /** The moment travelled to; null is now. */
+  const at = ref<number | null>(null)
 
-  const instances = computed<ReadonlyArray<InstanceStatus>>(() =>
-    Object.values(espalier.status.value?.instances ?? {}),
-  )
+  const needsJournal = (): boolean =>
+    tab.value === "timeline" || at.value !== null || selectedKey.value !== null
+  const journal = usePanelCall<ReadonlyArray<JournalEntry>>(espalier, status, {
+    when: needsJournal,
+    read: (client) => client.call("journal"),
+    none: [],
+    isSame: (left, right) => left.length === right.length && left.at(-1)?.seq === right.at(-1)?.seq,
+  })
+  const requests = usePanelCall<ReadonlyArray<RequestEntry>>(espalier, status, {
+    when: () => tab.value === "network" || selectedKey.value !== null,
+    read: (client) => client.call("requests"),
+    none: [],
+    isSame: () => false,
+  })
+  const instances = useInstances(status, journal.answer, at)
   const keep = (instance: InstanceStatus): boolean =>
     (stateFilter.value === null || instance.state === stateFilter.value) &&
-    matchesFilter(instance, filter.value)
+    (filter.value.trim() === "" || matchesFilter(instance, filter.value))
   const filtering = computed(() => filter.value.trim() !== "" || stateFilter.value !== null)
   const groups = computed(() => {
-    const all = groupInstances(espalier.graph, espalier.status.value, keep)
+    const all = groupInstances(espalier.graph, instances.shownStatus.value, keep)
     return filtering.value ? all.filter((group) => group.instances.length > 0) : all
   })
   const shown = computed(() => groups.value.reduce((sum, group) => sum + group.instances.length, 0))
-  const selected = computed(() => instances.value.find((one) => one.key === selectedKey.value) ?? null)
-  const counts = computed(() => countStates(instances.value))
+  const selected = computed(() =>
+    selectedKey.value === null ? null : (instances.shownStatus.value?.instances[selectedKey.value] ?? null),
+  )
+  const counts = computed(() => countStates(instances.shown.value))
   // A state nobody is in any more has no chip: a filter on it could not be taken back.
   watch(counts, (now) => {
     if (!now.some((one) => one.state === stateFilter.value)) stateFilter.value = null
   })
   const explain = useExplain(selectedKey, options)
-  const journal = useJournal({ ...options, when: () => tab.value === "journal" })
-  const entries = computed(() => {
-    const kept = journal.entries.value.filter((entry) => matchesEntry(entry, filter.value))
-    return kept.slice(-journalLinesShown).reverse()
-  })
 
   const toggleGroup = (node: string, open?: boolean): void => {
     const next = new Set(collapsed.value)
@@ -96,41 +161,59 @@ export const usePanel = (options: NameOption) => {
     else next.add(node)
     collapsed.value = next
   }
-  const commands = useCommands(options)
+  /** Leads to an instance, whatever is shown now. */
+  const reveal = (key: string): void => {
+    filter.value = ""
+    stateFilter.value = null
+    tab.value = "instances"
+    selectedKey.value = key
+  }
+  const now = useClock()
+  const commands = useCommands({ espalier, sync, status, redactor, learn, now, showKey })
   // Nothing may stay that names the former user's instances.
   const forget = (): void => {
     selectedKey.value = null
+    at.value = null
     commands.say("", false)
   }
   watch(espalier.client, forget, { flush: "sync" })
   const summary = computed(() =>
     filtering.value
-      ? `${shown.value} of ${plural(instances.value.length, "instance")}`
-      : plural(instances.value.length, "instance"),
+      ? `${shown.value} of ${plural(instances.shown.value.length, "instance")}`
+      : plural(instances.shown.value.length, "instance"),
   )
   const isPaused = computed(() => sync.pauseReasons.value.includes("manual"))
   return {
     espalier,
     sync,
-    now: useClock(),
+    /** At most a few times a second where there are many instances. */
+    status,
+    now,
+    at,
     tab,
     filter,
     stateFilter,
     filtering,
     groups,
     shown,
-    instances,
+    instances: instances.shown,
     counts,
     summary,
     selectedKey,
     selected,
     collapsed,
     toggleGroup,
+    reveal,
     explain,
     journal,
-    entries,
+    requests,
     commands,
     isPaused,
+    isHiding,
+    redactor,
+    show,
+    showKey,
+    faults: options.faults,
   }
 }
 

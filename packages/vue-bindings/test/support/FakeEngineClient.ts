@@ -52,6 +52,9 @@ export interface FakeEngineClient extends EngineClient {
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
   readonly setInspect: (inspect: (sql: string) => InspectResult) => void
+  readonly setStorage: (storage: StorageStatus) => void
+  /** Answers `holders` from now on. */
+  readonly setHolders: (holders: EngineCalls["holders"]) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
 }
 
@@ -122,6 +125,9 @@ export const makeFakeClient = (
   let journal: ReadonlyArray<JournalEntry> = []
   let requests: ReadonlyArray<RequestEntry> = []
   let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
+  let storage: StorageStatus | null = null
+  let holders: EngineCalls["holders"] = () => []
+  const onStorage = listenersOf<StorageStatus>()
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -155,11 +161,11 @@ export const makeFakeClient = (
         definition: null,
         journal: journal.filter((entry) => entry.key === key),
       },
-    holders: () => [],
+    holders: (table, primaryKey) => holders(table, primaryKey),
+    evict: (key) => status?.instances[key]?.desired === false,
     journal: () => journal,
     requests: () => requests,
     wipe: () => true,
-    evict: (key) => status?.instances[key]?.desired === false,
     setCredentials: () => true,
     setParams,
   }
@@ -176,6 +182,9 @@ export const makeFakeClient = (
     },
     get phase() {
       return phase
+    },
+    get storage() {
+      return storage
     },
     get isLeader() {
       return isLeader
@@ -240,6 +249,11 @@ export const makeFakeClient = (
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),
     setInspect: (next) => void (inspect = next),
+    setStorage: (next) => {
+      storage = next
+      onStorage.tell(next)
+    },
+    setHolders: (next) => void (holders = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
 }

@@ -9,7 +9,7 @@
  *   its module-level caches (up-to-date tracker, expired handles) stay empty and cannot leak into another stream.
  * - Its visibility pause and wake timer are switched off: pauses and clock jumps are the engine's.
  *
- * A stream is never restarted: a refetch makes a new one. Called by `ShapeRun.ts` only.
+ * A stream is never restarted: a refetch makes a new one, and so does a poll that had to wait for its connection. Called by `ShapeRun.ts` only.
  */
 import { ShapeStream, type Offset } from "@electric-sql/client"
 import type { Batch } from "../../ports/ShapeSource.ts"
@@ -40,12 +40,29 @@ export interface StreamRequest {
 export interface StreamOptions {
   /** Address of the shape, without protocol parameters. */
   readonly url: URL
-  readonly resume: Checkpoint | null
+  readonly place: Place
   /** Makes the address unlike any other stream's for the client's module-level caches; never sent. */
   readonly streamId: string
+  readonly owner: StreamOwner
+}
+
+/** Where a stream begins. */
+export interface Place {
+  readonly resume: Checkpoint | null
   /** Set after a refetch: keeps caches between us and the server from answering with the void handle again. */
   readonly bust: CacheBust | null
-  readonly owner: StreamOwner
+  /**
+   * The last up-to-date was delivered there: the first request is a poll, with the cursor of the one before, by which caches tell polls
+   * of one place apart. Null: it has to catch up first.
+   */
+  readonly poll: { readonly cursor: string | null } | null
+}
+
+/** Where another stream can go on instead of this request; null when only this one can. */
+export const placeOf = ({ facts, url }: StreamRequest, bust: CacheBust | null): Place | null => {
+  const { handle, live, offset } = facts
+  if (!live || handle === null) return null
+  return { resume: { handle, offset }, bust, poll: { cursor: url.searchParams.get(Param.cursor) } }
 }
 
 export interface CacheBust {
@@ -71,11 +88,15 @@ export class ClientStream {
   /** The client has been answered, or resumes: from then on asking for the start is a reset nobody ordered. */
   #underWay: boolean
   #nextEnvelope = 1
+  #cursor: string | null
 
   constructor(options: StreamOptions) {
-    this.bust = options.bust
+    const { bust, poll, resume } = options.place
+    this.bust = bust
     this.#owner = options.owner
-    this.#underWay = options.resume !== null
+    this.#underWay = resume !== null
+    this.#caughtUp = poll === null ? null : resume
+    this.#cursor = poll?.cursor ?? null
     const url = new URL(options.url)
     url.searchParams.set(streamIdParam, options.streamId)
     this.#client = new ShapeStream({
@@ -90,9 +111,7 @@ export class ClientStream {
       onError: (error) => {
         if (!this.closed) this.#owner.onViolation(error.message)
       },
-      ...(options.resume === null
-        ? {}
-        : { handle: options.resume.handle, offset: options.resume.offset as Offset }),
+      ...(resume === null ? {} : { handle: resume.handle, offset: resume.offset as Offset }),
     })
   }
 
@@ -145,6 +164,10 @@ export class ClientStream {
     if (this.bust !== null) {
       if (facts.offset === OffsetWord.start) url.searchParams.set(Param.cacheBuster, this.bust.value)
       if (this.bust.expiredHandle !== null) url.searchParams.set(Param.expiredHandle, this.bust.expiredHandle)
+    }
+    if (facts.live && this.#cursor !== null) {
+      if ((url.searchParams.get(Param.cursor) ?? "") === "") url.searchParams.set(Param.cursor, this.#cursor)
+      this.#cursor = null
     }
     url.searchParams.sort()
     return await this.#owner.respond(this, { url, facts, signal: init?.signal ?? undefined })

@@ -3,7 +3,7 @@
  * decides only when a request may be open; what the request is, it never sees. Called by the stream module only.
  *
  * A ticket is created and removed in an acquire/release pair whose use begins with the wait, so interruption at any point (waiting,
- * just granted, open, being cut) leaves nothing behind.
+ * just granted, open, being cut) leaves nothing behind. A run that waits without a fiber takes its ticket first and leaves it when it ends.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,9 +13,10 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { EngineConfig } from "../../ports/EngineConfig.ts"
+import type { SourceWait } from "../../ports/ShapeSource.ts"
 import { type Connections, type Lane, SlotTable, type TicketHandle } from "./SlotTable.ts"
 
-export type { Connections, Lane } from "./SlotTable.ts"
+export type { Connections, Lane, TicketHandle } from "./SlotTable.ts"
 
 /** The right to have one request open. */
 export interface Slot {
@@ -52,12 +53,25 @@ export class ConnectionSlots extends Context.Service<
       live: boolean,
       use: (slot: Slot) => Effect.Effect<A, E>,
     ) => Effect.Effect<A, E>
+    /** A place in the queue; granted at once when a slot is free. Whoever takes it uses it or leaves it. */
+    readonly take: (lane: Lane, live: boolean) => TicketHandle
+    readonly leave: (ticket: TicketHandle) => void
+    /** As `withSlot`, with a ticket that was taken already; null is a slot that is still to come: `SlotCut`. */
+    readonly withTicket: <A, E>(
+      taken: () => TicketHandle | null,
+      use: (slot: Slot) => Effect.Effect<A, E>,
+    ) => Effect.Effect<A, E | SlotCut>
+    /** Opens a lane outside of a scope; for runs that end it themselves. */
+    readonly openLane: (options: Pick<Lane, "key" | "priority" | "onSlot">) => Lane
+    readonly closeLane: (lane: Lane) => void
     /** Whether somebody looks at what the lane of this key brings, now and in later runs. */
     readonly prefer: (key: string, leased: boolean) => void
     /** While the scope is open, no slot is handed out. */
     readonly hold: Effect.Effect<void, never, Scope.Scope>
     /** The host slept: open requests without an answer are asked again, in turn. */
     readonly distrust: () => void
+    /** What holds back the next request of the lane of this key; also of one that is still to come. */
+    readonly waits: (key: string) => SourceWait | null
     /** Requests now open, waiting, and allowed; while the origin is left alone, for how long. */
     readonly connections: () => Connections
   }
@@ -86,30 +100,51 @@ const makeConnectionSlots = (table: SlotTable): ConnectionSlots["Service"] => ({
   withSlot: (lane, live, use) =>
     Effect.acquireUseRelease(
       Effect.sync(() => table.join(lane, live)),
-      (ticket) =>
-        Effect.andThen(
-          ticket.entry.granted.await,
-          Effect.suspend(() => useSlot(table, ticket, live, use)),
-        ),
+      (ticket) => useTicket(table, ticket, use),
       (ticket) => Effect.sync(() => table.leave(ticket.id)),
     ),
+  take: (lane, live) => table.join(lane, live),
+  leave: (ticket) => table.leave(ticket.id),
+  withTicket: <A, E>(taken: () => TicketHandle | null, use: (slot: Slot) => Effect.Effect<A, E>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(taken),
+      (ticket): Effect.Effect<A, E | SlotCut> =>
+        ticket === null ? Effect.fail(slotCut) : useTicket(table, ticket, use),
+      (ticket) => Effect.sync(() => ticket !== null && table.leave(ticket.id)),
+    ),
+  openLane: (options) => table.openLane(options),
+  closeLane: (lane) => table.closeLane(lane),
   prefer: (key, leased) => table.prefer(key, leased),
   hold: Effect.acquireRelease(
     Effect.sync(() => table.hold()),
     () => Effect.sync(() => table.unhold()),
   ),
   distrust: () => table.apply({ _tag: "Distrust" }),
+  waits: (key) => table.waits(key),
   connections: () => table.connections(),
 })
+
+/** Waits for the grant, then uses the slot. */
+const useTicket = <A, E>(
+  table: SlotTable,
+  ticket: TicketHandle,
+  use: (slot: Slot) => Effect.Effect<A, E>,
+): Effect.Effect<A, E> =>
+  Effect.callback<AbortController>((go) => {
+    const { aborter } = ticket
+    if (aborter !== null) go(Effect.succeed(aborter))
+    else ticket.onGrant = () => ticket.aborter !== null && go(Effect.succeed(ticket.aborter))
+  }).pipe(Effect.flatMap((aborter) => useSlot(table, ticket, aborter, use)))
 
 const useSlot = <A, E>(
   table: SlotTable,
   ticket: TicketHandle,
-  live: boolean,
+  aborter: AbortController,
   use: (slot: Slot) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const { live } = ticket
       const grantedAt = yield* Clock.currentTimeMillis
       if (live) {
         yield* Effect.forkScoped(
@@ -120,12 +155,11 @@ const useSlot = <A, E>(
         )
       }
       const clock = yield* Clock.Clock
-      const { entry } = ticket
       return yield* use({
-        signal: entry.aborter.signal,
-        isCut: () => entry.cut,
-        abort: () => entry.aborter.abort(),
-        report: (retryAfterMillis) => table.report(retryAfterMillis),
+        signal: aborter.signal,
+        isCut: () => ticket.cut,
+        abort: () => aborter.abort(),
+        report: (retryAfterMillis) => table.report(ticket.lane, retryAfterMillis),
         answered: () => {
           if (!live) table.noteLatency(clock.currentTimeMillisUnsafe() - grantedAt)
           table.apply({ _tag: "Answered", id: ticket.id })

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import { Credentials } from "../../ports/Credentials.ts"
 import { EngineConfig } from "../../ports/EngineConfig.ts"
 import { ShapeSource, type Subscribe } from "../../ports/ShapeSource.ts"
@@ -12,7 +13,7 @@ import { changesOf } from "../../ports/subscriptions.ts"
 import { Network, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
 import { ConnectionSlots } from "./ConnectionSlots.ts"
 import { RequestLog } from "./RequestLog.ts"
-import { startRun } from "./ShapeRun.ts"
+import { startRun, type SharedParts } from "./ShapeRun.ts"
 import { shapeUrl, type EndpointKind } from "./urls.ts"
 
 export type RequestHeaders = Readonly<Record<string, string>>
@@ -45,6 +46,8 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
       const config = yield* EngineConfig
       const slots = yield* ConnectionSlots
       const log = new RequestLog(config.requestLogCapacity)
+      const salt = ((yield* Random.nextInt) >>> 0).toString(36)
+      let streams = 0
       const requests = {
         log,
         fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
@@ -54,16 +57,20 @@ export const layerNoDeps = (options: ElectricOptions): Layer.Layer<ShapeSource, 
         backoff: config,
         requestTimeoutMillis: config.requestTimeoutMillis,
         bodyIdleMillis: options.bodyIdleMillis ?? 120_000,
-      } satisfies Parameters<typeof startRun>[0]["requests"]
+      } satisfies SharedParts["requests"]
+      const shared: SharedParts = {
+        requests,
+        url: (instance) => shapeUrl(options.kind, options.url, instance, options.params),
+        streamId: () => `${salt}-${++streams}`,
+        fork: Effect.runForkWith(yield* Effect.context<never>()),
+      }
       const subscribe: Subscribe = (instance, resume, listener) =>
-        Effect.suspend(() => {
-          const url = shapeUrl(options.kind, options.url, instance, options.params)
-          return startRun({ key: instance.key, url, resume, requests, priority: instance.priority }, listener)
-        })
+        startRun({ instance, resume, shared }, listener)
       return ShapeSource.of({
         changes: changesOf(subscribe),
         subscribe,
         hold: slots.hold,
+        waits: slots.waits,
         connections: () => slots.connections(),
         requests: () => log.entries(),
         prefer: (key, leased) => slots.prefer(key, leased),

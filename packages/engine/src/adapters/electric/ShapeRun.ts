@@ -1,47 +1,47 @@
 /**
- * One run of an instance: a chain of client streams, one per handle, feeding one mailbox. It decides what an answer means (go on,
+ * One run of an instance: a chain of client streams, each from one place to the next wait, feeding one mailbox. It decides what an answer means (go on,
  * refetch, fail) and never repeats a failed request: the state machine does. Called by `ElectricShapeSource.ts` only.
  *
  *   streaming ──409, other handle, offset back, unordered reset──▶ MustRefetch, streaming from the start
- *      │           ├── the second and later ones wait
+ *      │           ├── the second and later ones wait (`Pacing.ts`)
  *      │           └── more than `maxRefetches` within `refetchWindowMillis` ──▶ failed (ProtocolViolation)
- *      └──any other failure──▶ failed         (each failure closes the client before the client hears of it)
+ *      ├──any other failure──▶ failed         (each failure closes the client before the client hears of it)
+ *      └──a poll without a free connection──▶ waiting: a place in the queue, without client and fiber ──granted──▶ streaming
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { SourceListener } from "../../ports/ShapeSource.ts"
+import { failureOf } from "../../ports/subscriptions.ts"
 import type { Checkpoint } from "../../protocol/Checkpoint.ts"
-import { backoffMillis } from "../../protocol/backoff.ts"
-import { Header } from "../../protocol/constants.ts"
 import { contentSize } from "../../protocol/PackedRows.ts"
-import type { InstanceKey } from "../../protocol/Shape.ts"
+import type { Instance } from "../../protocol/Shape.ts"
 import { ProtocolViolation, ShapeError, type ShapeErrorReason } from "../../protocol/ShapeError.ts"
-import { classifyAnswer } from "./classify.ts"
-import { ClientStream, type CacheBust, type StreamOwner, type StreamRequest } from "./ClientStream.ts"
-import type { Lane } from "./ConnectionSlots.ts"
+import { ClientStream, type Place, placeOf, type StreamOwner, type StreamRequest } from "./ClientStream.ts"
+import type { Lane, TicketHandle } from "./ConnectionSlots.ts"
 import { Mailbox } from "./Mailbox.ts"
+import { Pacing } from "./Pacing.ts"
 import { askInSlot, type Answer, type RequestContext } from "./request.ts"
-import { type DecodedBody, isRegression, readBody } from "./wire.ts"
+import { judgeAnswer } from "./verdict.ts"
 
-/** Refetches a run may need within the window; beyond it the run fails, so that the state machine backs off. */
-export const maxRefetches = 3
-export const refetchWindowMillis = 60_000
-
-/** A poll answered empty faster than this was not held; after `maxIdlePolls` of them in a row each waits, at most `maxIdlePauseMillis`. */
-export const idlePollMillis = 200
-export const maxIdlePolls = 5
-export const maxIdlePauseMillis = 5_000
+/** What all runs of a source have in common. */
+export interface SharedParts {
+  readonly requests: Omit<RequestContext, "key" | "onRequest">
+  /** Address of the shape, without protocol parameters. */
+  readonly url: (instance: Instance) => URL
+  /** A name for a client stream that no other has. */
+  readonly streamId: () => string
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+}
 
 export interface RunOptions {
-  readonly key: InstanceKey
-  /** Address of the shape, without protocol parameters. */
-  readonly url: URL
+  readonly instance: Instance
   readonly resume: Checkpoint | null
-  readonly requests: Omit<RequestContext, "key" | "onRequest">
-  readonly priority: number
+  readonly shared: SharedParts
 }
 
 /** Starts a run; closing the scope aborts every request and client of it. */
@@ -49,87 +49,153 @@ export const startRun = (
   options: RunOptions,
   listener: SourceListener,
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const mailbox = new Mailbox(listener)
-    const lane = yield* options.requests.slots.lane({
-      key: options.key,
-      priority: options.priority,
-      onSlot: (held) => mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
-    })
-    const runPromise = yield* FiberSet.makeRuntimePromise()
-    const salt = (yield* Random.nextInt) >>> 0
-    const run = new ShapeRun(options, { mailbox, lane, runPromise, salt: salt.toString(36) })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => run.start(options.resume, null)),
-      () => Effect.sync(() => run.close()),
-    )
-  })
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const run = new ShapeRun(options, listener)
+        run.wait()
+        return run
+      }),
+      (run) => run.end,
+    ),
+  )
 
-interface RunParts {
-  readonly mailbox: Mailbox
-  readonly lane: Lane
-  readonly runPromise: <A, E>(effect: Effect.Effect<A, E>, options?: Effect.RunOptions) => Promise<A>
-  readonly salt: string
-}
+type RunPromise = <A, E>(effect: Effect.Effect<A, E>, options?: Effect.RunOptions) => Promise<A>
+
+const nothing = (): void => undefined
 
 class ShapeRun {
-  readonly #options: RunOptions
-  readonly #parts: RunParts
-  readonly #requests: RequestContext
-  readonly #owner: StreamOwner
+  readonly #instance: Instance
+  readonly #shared: SharedParts
+  readonly #mailbox: Mailbox
+  readonly #lane: Lane
+  #place: Place
+  /** Waits for its turn, or is granted and kept for the first request of the next client. */
+  #ticket: TicketHandle | null = null
+  /** Runs while there is a client. */
+  #fiber: Fiber.Fiber<void> | null = null
+  /** Ends the fiber by itself. */
+  #release: () => void = nothing
   #stream: ClientStream | null = null
-  #streams = 0
-  /** Polls in a row that came back empty at once. */
-  #idlePolls = 0
-  /** When the refetches of the current window happened, epoch milliseconds. */
-  #refetches: ReadonlyArray<number> = []
+  #ended = false
+  readonly #pacing = new Pacing()
 
-  constructor(options: RunOptions, parts: RunParts) {
-    this.#options = options
-    this.#parts = parts
-    this.#requests = {
-      ...options.requests,
-      key: options.key,
-      onRequest: () => parts.mailbox.offerSignal({ _tag: "Signal", signal: "request" }),
-    }
-    this.#owner = {
-      respond: (stream, request) =>
-        parts.runPromise(this.#respond(stream, request), signalOption(request.signal)),
-      onBatch: (batch) => parts.mailbox.offerBatch(batch),
-      onViolation: (message) => this.#fail(new ProtocolViolation({ message })),
-    }
+  constructor({ instance, resume, shared }: RunOptions, listener: SourceListener) {
+    this.#instance = instance
+    this.#shared = shared
+    this.#mailbox = new Mailbox(listener)
+    this.#place = { resume, bust: null, poll: null }
+    this.#lane = shared.requests.slots.openLane({
+      key: instance.key,
+      priority: instance.priority,
+      onSlot: (held) =>
+        this.#mailbox.offerSignal({ _tag: "Signal", signal: held ? "slot-gained" : "slot-lost" }),
+    })
   }
 
-  start(resume: Checkpoint | null, bust: CacheBust | null): void {
-    this.#streams += 1
+  /** Takes the next client's place in the queue. Until it is granted there is neither client nor fiber. */
+  wait(): void {
+    const ticket = (this.#ticket ??= this.#shared.requests.slots.take(this.#lane, this.#place.poll !== null))
+    if (ticket.aborter === null) ticket.onGrant = () => this.#begin()
+    else this.#begin()
+  }
+
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    this.#ended = true
+    this.#mailbox.close()
+    this.#close()
+    return this.#fiber === null ? Effect.void : Fiber.interrupt(this.#fiber)
+  }).pipe(Effect.andThen(Effect.sync(() => this.#shared.requests.slots.closeLane(this.#lane))))
+
+  /** A fiber for as long as the client lives; one client at a time. */
+  #begin(): void {
+    const before = this.#fiber
+    const life = before === null ? this.#life : Effect.andThen(Fiber.await(before), this.#life)
+    // Later: the grant may come while the table of slots is changing.
+    const fiber = this.#shared.fork(Effect.andThen(Effect.yieldNow, life))
+    this.#fiber = fiber
+    fiber.addObserver(() => {
+      if (this.#fiber === fiber) this.#fiber = null
+    })
+  }
+
+  readonly #life: Effect.Effect<void> = Effect.scoped(
+    Effect.gen({ self: this }, function* () {
+      const runPromise = yield* FiberSet.makeRuntimePromise()
+      yield* Effect.callback<void>((go) => {
+        this.#release = () => go(Effect.void)
+        if (this.#ended) this.#release()
+        else this.#start(runPromise)
+      })
+    }),
+  ).pipe(
+    Effect.catchCause((cause) =>
+      Effect.sync(() => {
+        if (!Cause.hasInterruptsOnly(cause)) this.#giveUp(failureOf(this.#instance.key, cause))
+      }),
+    ),
+  )
+
+  #start(runPromise: RunPromise): void {
+    const requests: RequestContext = {
+      ...this.#shared.requests,
+      key: this.#instance.key,
+      onRequest: () => this.#mailbox.offerSignal({ _tag: "Signal", signal: "request" }),
+    }
+    const owner: StreamOwner = {
+      respond: (stream, request) =>
+        runPromise(this.#respond(requests, stream, request), signalOption(request.signal)),
+      onBatch: (batch) => this.#mailbox.offerBatch(batch),
+      onViolation: (message) => this.#fail(new ProtocolViolation({ message })),
+    }
     const stream = new ClientStream({
-      url: this.#options.url,
-      resume,
-      bust,
-      streamId: `${this.#parts.salt}-${this.#streams}`,
-      owner: this.#owner,
+      url: this.#shared.url(this.#instance),
+      place: this.#place,
+      streamId: this.#shared.streamId(),
+      owner,
     })
     this.#stream = stream
     stream.start()
   }
 
-  close(): void {
+  /** Lets go of client, ticket and fiber. */
+  #close(): void {
     this.#stream?.close()
     this.#stream = null
-    this.#parts.mailbox.close()
+    if (this.#ticket !== null) this.#shared.requests.slots.leave(this.#ticket)
+    this.#ticket = null
+    this.#release()
+    this.#release = nothing
+  }
+
+  #giveUp(error: ShapeError): void {
+    this.#close()
+    this.#mailbox.fail(error)
   }
 
   #fail(reason: ShapeErrorReason): void {
+    this.#giveUp(new ShapeError({ key: this.#instance.key, reason }))
+  }
+
+  /** The client is over; the next one begins at this place, when it has its turn. */
+  #leaveAt(place: Place): void {
     this.#stream?.close()
     this.#stream = null
-    this.#parts.mailbox.fail(new ShapeError({ key: this.#options.key, reason }))
+    this.#place = place
+    this.#release()
+    this.#release = nothing
+    this.wait()
   }
 
   /** Fails the client's request in every case but one: a good answer. By then the client has been aborted. */
-  #respond(stream: ClientStream, request: StreamRequest): Effect.Effect<Response, unknown> {
+  #respond(
+    requests: RequestContext,
+    stream: ClientStream,
+    request: StreamRequest,
+  ): Effect.Effect<Response, unknown> {
     const work = Effect.gen({ self: this }, function* () {
       if (stream.isUnorderedReset(request.facts)) return yield* this.#refetch(stream, null)
-      const answer = yield* askInSlot(this.#requests, this.#parts.lane, request.url, request.facts.live)
+      const answer = yield* this.#ask(requests, stream, request)
       return yield* this.#judge(stream, request, answer)
     })
     return Effect.tapError(work, (reason) =>
@@ -139,52 +205,54 @@ class ShapeRun {
     )
   }
 
+  /** A poll that finds no free connection, or lost its own, ends the client: it waits as a place in the queue. */
+  #ask(
+    requests: RequestContext,
+    stream: ClientStream,
+    request: StreamRequest,
+  ): Effect.Effect<Answer, ShapeErrorReason | StreamVoid> {
+    const { live } = request.facts
+    const ask = { lane: this.#lane, live, url: request.url, ticket: () => this.#takeTicket(request) }
+    return Effect.catchTag(askInSlot(requests, ask), "SlotCut", () =>
+      Effect.suspend(() => {
+        if (stream !== this.#stream) return Effect.fail(streamVoid)
+        const place = placeOf(request, stream.bust)
+        if (this.#ticket === null || place === null) return this.#ask(requests, stream, request)
+        this.#leaveAt(place)
+        return Effect.fail(streamVoid)
+      }),
+    )
+  }
+
+  /** The ticket kept for the request, or a new one; null when that is a poll's and has to wait. */
+  #takeTicket(request: StreamRequest): TicketHandle | null {
+    const { slots } = this.#shared.requests
+    const kept = this.#ticket
+    this.#ticket = null
+    if (kept !== null && kept.live !== request.facts.live) slots.leave(kept)
+    else if (kept !== null) return kept
+    const ticket = slots.take(this.#lane, request.facts.live)
+    if (ticket.aborter !== null || placeOf(request, null) === null) return ticket
+    this.#ticket = ticket
+    return null
+  }
+
   #judge(
     stream: ClientStream,
     { facts }: StreamRequest,
     answer: Answer,
   ): Effect.Effect<Response, ShapeErrorReason | StreamVoid> {
-    if (answer.status === 409) return this.#refetch(stream, facts.handle)
-    if (answer.status !== 200 && answer.status !== 204) {
-      const failed = {
-        status: answer.status,
-        retryAfter: answer.headers.get(Header.retryAfter),
-        body: new TextDecoder().decode(answer.body),
-      }
-      return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
-        Effect.fail(classifyAnswer(failed, nowMillis)),
+    return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => {
+      const verdict = judgeAnswer(answer, facts, stream.bust?.expiredHandle ?? null, nowMillis)
+      if (verdict._tag === "Failed") return Effect.fail(verdict.reason)
+      if (verdict._tag === "Refetch") return this.#refetch(stream, verdict.expiredHandle)
+      const { body } = verdict
+      const pause = this.#pacing.idlePause(facts.live && contentSize(body) === 0, answer.elapsedMillis)
+      return Effect.as(
+        pause === 0 ? Effect.void : Effect.sleep(pause),
+        stream.envelop(body, answer.body.length, answer.headers, facts.live),
       )
-    }
-    const problem = headerProblem(answer)
-    if (problem !== null) return Effect.fail(new ProtocolViolation({ message: problem }))
-    const body = answer.status === 204 ? emptyPoll : readBody(answer.body)
-    if (body._tag === "Violation") return Effect.fail(new ProtocolViolation({ message: body.message }))
-    const handle = answer.headers.get(Header.handle)
-    if (body.mustRefetch || (facts.handle !== null && handle !== facts.handle)) {
-      return this.#refetch(stream, facts.handle ?? handle)
-    }
-    // Handles are never reused: the void one again means that a cache answered.
-    if (handle !== null && handle === stream.bust?.expiredHandle) return this.#refetch(stream, handle)
-    const offset = answer.headers.get(Header.offset) ?? facts.offset
-    // The handle itself may be good; a log that goes back is not.
-    if (isRegression(facts.offset, offset)) return this.#refetch(stream, null)
-    // The client would ask the same again at once, and after five times throw its log away in silence.
-    if (!body.upToDate && offset === facts.offset) {
-      return Effect.fail(
-        new ProtocolViolation({ message: `the server does not move on from offset ${offset}` }),
-      )
-    }
-    return Effect.as(
-      this.#paceIdlePolls(facts.live && contentSize(body) === 0, answer.elapsedMillis),
-      stream.envelop(body, answer.body.length, answer.headers, facts.live),
-    )
-  }
-
-  /** A poll that comes back empty at once is a server or cache that does not hold polls: wait before the next one. */
-  #paceIdlePolls(empty: boolean, elapsedMillis: number): Effect.Effect<void> {
-    this.#idlePolls = empty && elapsedMillis < idlePollMillis ? this.#idlePolls + 1 : 0
-    const excess = this.#idlePolls - maxIdlePolls
-    return excess <= 0 ? Effect.void : Effect.sleep(Math.min(50 * 2 ** (excess - 1), maxIdlePauseMillis))
+    })
   }
 
   /** Closes the stream, tells the consumer, and starts again from the beginning past every cache. */
@@ -196,28 +264,22 @@ class ShapeRun {
       const nowMillis = yield* Clock.currentTimeMillis
       const random = (yield* Random.nextInt) >>> 0
       if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
-      const recent = this.#refetches.filter((at) => nowMillis - at < refetchWindowMillis)
-      if (recent.length >= maxRefetches) {
-        return yield* Effect.fail(
-          new ProtocolViolation({
-            message: `the server voided the handle ${recent.length + 1} times within ${refetchWindowMillis} ms`,
-          }),
-        )
-      }
-      // A server that voids each handle it gives is asked again later and later.
-      if (recent.length > 0) {
-        const fraction = random / 2 ** 32
-        yield* Effect.sleep(backoffMillis(recent.length, fraction, 0, this.#requests.backoff))
+      const { backoff } = this.#shared.requests
+      const pause = this.#pacing.refetchPause(nowMillis, random / 2 ** 32, backoff)
+      if (typeof pause === "string") return yield* Effect.fail(new ProtocolViolation({ message: pause }))
+      if (pause > 0) {
+        yield* Effect.sleep(pause)
         if (stream !== this.#stream) return yield* Effect.fail(streamVoid)
       }
       return yield* Effect.suspend(() => {
-        this.#refetches = [...recent, nowMillis]
+        this.#pacing.refetched(nowMillis)
         stream.close()
-        this.#parts.mailbox.offerMustRefetch({ _tag: "MustRefetch" })
-        this.start(null, {
+        this.#mailbox.offerMustRefetch({ _tag: "MustRefetch" })
+        const bust = {
           value: `${nowMillis}-${random.toString(36)}`,
           expiredHandle: expiredHandle ?? stream.bust?.expiredHandle ?? null,
-        })
+        }
+        this.#leaveAt({ resume: null, bust, poll: null })
         return Effect.fail(streamVoid)
       })
     })
@@ -229,24 +291,6 @@ interface StreamVoid {
   readonly _tag: "StreamVoid"
 }
 const streamVoid: StreamVoid = { _tag: "StreamVoid" }
-
-const emptyPoll: DecodedBody = {
-  _tag: "Body",
-  messages: [],
-  upToDate: true,
-  lastSeenLsn: null,
-  mustRefetch: false,
-}
-
-/** A captive portal or a proxy that drops headers must not pass for an empty shape. */
-const headerProblem = (answer: Answer): string | null => {
-  const missing = [Header.handle, Header.offset].filter((name) => (answer.headers.get(name) ?? "") === "")
-  if (missing.length > 0) return `the answer lacks ${missing.join(" and ")}`
-  const contentType = answer.headers.get("content-type") ?? ""
-  return answer.status === 204 || /\bjson\b/i.test(contentType)
-    ? null
-    : `the answer is ${contentType || "untyped"}, not JSON`
-}
 
 const signalOption = (signal: AbortSignal | undefined): Effect.RunOptions =>
   signal === undefined ? {} : { signal }

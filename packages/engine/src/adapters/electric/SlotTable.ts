@@ -5,10 +5,10 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import type * as Random from "effect/Random"
 import type { EngineConfigShape } from "../../ports/EngineConfig.ts"
-import { allowance, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import { allowance, gateOf, healthyOrigin, type OriginEvent, type OriginState, stepOrigin } from "./origin.ts"
+import type { SourceWait } from "../../ports/ShapeSource.ts"
 import { makeSlots, stepSlots, type SlotEvent, type SlotState, type SlotStep, type Turns } from "./slots.ts"
 
 /** One running instance, as far as slots are concerned. */
@@ -32,16 +32,16 @@ export interface Connections {
   readonly heldMillis?: number
 }
 
-interface Entry {
-  readonly lane: Lane
-  readonly granted: Latch.Latch
-  readonly aborter: AbortController
-  cut: boolean
-}
-
+/** A place in the queue for one request, later the right to make it. Thousands wait, so it is small until it is granted. */
 export interface TicketHandle {
   readonly id: number
-  readonly entry: Entry
+  readonly lane: Lane
+  readonly live: boolean
+  /** Null while it waits. */
+  aborter: AbortController | null
+  /** Called when it is granted; by whoever waits for that. */
+  onGrant: (() => void) | null
+  cut: boolean
 }
 
 export class SlotTable {
@@ -50,11 +50,13 @@ export class SlotTable {
   readonly #random: typeof Random.Random.Service
   /** Runs the one timer, replacing the one before. */
   readonly #schedule: (timer: Effect.Effect<void>) => unknown
-  readonly #entries = new Map<number, Entry>()
+  readonly #entries = new Map<number, TicketHandle>()
   readonly #held = new Map<number, number>()
   /** Running lanes by key; with overlapping runs the newest. */
   readonly #lanes = new Map<string, Lane>()
   readonly #leased = new Set<string>()
+  /** Keys of running lanes that were answered since the origin's last failure. */
+  readonly #recovered = new Set<string>()
   #state: SlotState
   #origin: OriginState = healthyOrigin
   /** Holds that are on: until they are over nothing is granted. */
@@ -87,7 +89,9 @@ export class SlotTable {
   }
 
   closeLane(lane: Lane): void {
-    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key)
+    if (this.#lanes.get(lane.key) !== lane) return
+    this.#lanes.delete(lane.key)
+    this.#recovered.delete(lane.key)
   }
 
   prefer(key: string, leased: boolean): void {
@@ -110,17 +114,12 @@ export class SlotTable {
 
   join(lane: Lane, live: boolean): TicketHandle {
     const id = this.#state.nextId
-    const entry: Entry = {
-      lane,
-      granted: Latch.makeUnsafe(false),
-      aborter: new AbortController(),
-      cut: false,
-    }
-    this.#entries.set(id, entry)
+    const ticket: TicketHandle = { id, lane, live, aborter: null, onGrant: null, cut: false }
+    this.#entries.set(id, ticket)
     const { id: number, priority, taken } = lane
     const leased = this.#leased.has(lane.key)
     lane.taken = this.apply({ _tag: "Join", lane: number, live, leased, priority, ...(taken && { taken }) })
-    return { id, entry }
+    return ticket
   }
 
   leave(id: number): void {
@@ -134,13 +133,19 @@ export class SlotTable {
 
   /** A poll that is held as long as a slice proves an origin that answers. */
   sliceOver(id: number): void {
-    if (this.#origin.probe === id) this.#note({ _tag: "Answered" })
+    const lane = this.#entries.get(id)?.lane
+    if (lane !== undefined) {
+      // Of other polls it only says that nobody waits for their answer: they may hang since before the failure.
+      if (this.#origin.probe === id) this.#noteAnswered(lane)
+      else if (this.#lanes.has(lane.key)) this.#recovered.add(lane.key)
+    }
     this.apply({ _tag: "SliceOver", id })
   }
 
-  report(retryAfterMillis: number | null): void {
-    if (retryAfterMillis === null) this.#note({ _tag: "Answered" })
+  report(lane: Lane, retryAfterMillis: number | null): void {
+    if (retryAfterMillis === null) this.#noteAnswered(lane)
     else {
+      this.#recovered.clear()
       const random = this.#random.nextDoubleUnsafe()
       this.#note({ _tag: "Failed", retryAfterMillis, random, lanes: this.#lanes.size })
     }
@@ -176,6 +181,11 @@ export class SlotTable {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
+  #noteAnswered({ key }: Lane): void {
+    if (this.#lanes.has(key)) this.#recovered.add(key)
+    this.#note({ _tag: "Answered", left: this.#lanes.size - this.#recovered.size })
+  }
+
   #note(event: OriginEvent): void {
     this.#origin = stepOrigin(this.#origin, event, this.#now(), this.#config)
   }
@@ -188,11 +198,12 @@ export class SlotTable {
       if (entry === undefined) continue
       if (action._tag === "Cut") {
         entry.cut = true
-        entry.aborter.abort()
+        entry.aborter?.abort()
       } else {
         this.#note({ _tag: "Sent", id: action.id })
         this.#noteHeld(entry.lane, 1)
-        entry.granted.openUnsafe()
+        entry.aborter = new AbortController()
+        entry.onGrant?.()
       }
     }
     return step
@@ -209,6 +220,22 @@ export class SlotTable {
   sliceMillis(): number {
     const needed = Math.min(this.#latencyMillis * 3, this.#config.requestTimeoutMillis / 2)
     return Math.max(this.#config.liveSliceMillis, needed)
+  }
+
+  /** What holds back the next request of a lane, or of one that is still to come. */
+  waits(key: string): SourceWait | null {
+    const { open, waiting } = this.#state
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined && waiting.every((ticket) => ticket.lane !== lane.id)) return null
+    const gate = gateOf(this.#origin, this.#now(), this.#config)
+    if (gate !== null && (lane !== undefined || gate.gate === "retry-after" || gate.gate === "breaker"))
+      return {
+        ...gate,
+        millis: gate.millis === null ? null : Math.ceil(gate.millis),
+        waiting: waiting.length,
+      }
+    if (lane === undefined || open.length < this.#state.max) return null
+    return { gate: "connection", millis: null, waiting: waiting.length }
   }
 
   connections(): Connections {

@@ -7,7 +7,7 @@
  *      ▲                                                            ▲  └──────────────────────────┤ fails: a longer wait
  *      └────────────────── the probe is answered ───────────────────┼─────────────────────────────┘
  *
- * After two failures in a row, or one with Retry-After, the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance could have been answered once.
+ * After two failures in a row, or one with Retry-After, the budget holds (`recoveryRequestsPerSecond`, evenly spaced) until every running instance has been answered once.
  * A healthy origin has no budget: its connections limit it. Times are monotonic milliseconds.
  */
 import { backoffMillis } from "../../protocol/backoff.ts"
@@ -25,9 +25,11 @@ export interface OriginState {
   readonly openings: number
   /** Nothing is sent before. */
   readonly openUntil: number
+  /** Until then it is the server that asked for it. */
+  readonly askedUntil: number
   /** The ticket that tries out a half-open breaker. */
   readonly probe: number | null
-  /** Good answers still to come until the budget is lifted. */
+  /** Running instances that are still to be answered until the budget is lifted; 0 while there is none. */
   readonly owed: number
   /** When the last request was sent under the budget. */
   readonly sentAt: number
@@ -36,8 +38,8 @@ export interface OriginState {
 export type OriginEvent =
   /** A ticket was granted: its request goes out now. */
   | { readonly _tag: "Sent"; readonly id: number }
-  /** The origin answered, whatever it said. */
-  | { readonly _tag: "Answered" }
+  /** The origin answered, whatever it said; `left` running instances have not been answered since its last failure. */
+  | { readonly _tag: "Answered"; readonly left: number }
   /** No answer, or one that asks for patience (429, 5xx). `random` in [0, 1). */
   | {
       readonly _tag: "Failed"
@@ -52,6 +54,7 @@ export const healthyOrigin: OriginState = {
   failures: 0,
   openings: 0,
   openUntil: 0,
+  askedUntil: 0,
   probe: null,
   owed: 0,
   sentAt: Number.NEGATIVE_INFINITY,
@@ -69,6 +72,22 @@ export const allowance = (
   // Spaced, not in bursts: a server that just came back meets an even load.
   const next = state.sentAt + 1_000 / Math.max(1, limits.recoveryRequestsPerSecond)
   return now < next ? { grants: 0, at: next } : { grants: 1, at: null }
+}
+
+/** What holds requests back now, and for how long (null: until the probe ends); null when nothing does. */
+export const gateOf = (
+  state: OriginState,
+  now: number,
+  limits: OriginLimits,
+): {
+  readonly gate: "retry-after" | "breaker" | "probe" | "budget"
+  readonly millis: number | null
+} | null => {
+  if (now < state.openUntil)
+    return { gate: now < state.askedUntil ? "retry-after" : "breaker", millis: state.openUntil - now }
+  const { at, grants } = allowance(state, now, limits)
+  if (grants > 0) return null
+  return at === null ? { gate: "probe", millis: null } : { gate: "budget", millis: at - now }
 }
 
 const failed = (
@@ -93,6 +112,7 @@ const failed = (
     failures,
     openings,
     openUntil: asked || trips ? Math.max(state.openUntil, now + wait) : state.openUntil,
+    askedUntil: asked ? Math.max(state.askedUntil, now + event.retryAfterMillis) : state.askedUntil,
     probe: trips || asked ? null : state.probe,
     // One shape that fails among many that do not is no reason to slow the others down.
     owed: failures > 1 || asked || trips ? event.lanes + 1 : state.owed,
@@ -116,7 +136,7 @@ export const stepOrigin = (
       }
     case "Answered": {
       if (state.owed === 0) return state.failures === 0 ? state : { ...state, failures: 0 }
-      const owed = state.owed - 1
+      const owed = event.left
       // A floor the server asked for stands, whatever it still answers to earlier requests.
       if (now < state.openUntil) return { ...state, owed: Math.max(1, owed) }
       return { ...state, failures: 0, openings: 0, probe: null, owed }

@@ -3,7 +3,7 @@
  * own fetch layer would retry 429, 5xx and network errors for ever and in silence (protocol reference §4.6). This module neither retries
  * nor reads messages; it answers with status, headers and body, or fails with a reason. Called by the stream module only.
  *
- * Cut polls are the one thing repeated here: the same address is asked again once a slot is free, and the client never notices.
+ * A cut poll is no failure: whoever asked takes its next turn and asks again.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,9 +11,17 @@ import { ProtocolViolation, Network, type ShapeErrorReason } from "../../protoco
 import { minBackoffMillis } from "../../protocol/backoff.ts"
 import { Header } from "../../protocol/constants.ts"
 import type { CredentialsShape, IssuedCredentials } from "../../ports/Credentials.ts"
+import { readBytes, TooLong } from "./body.ts"
 import { classifyFailure, parseRetryAfter } from "./classify.ts"
 import { noteEnd, type RequestLog } from "./RequestLog.ts"
-import { slotCut, type ConnectionSlots, type Lane, type Slot, type SlotCut } from "./ConnectionSlots.ts"
+import {
+  slotCut,
+  type ConnectionSlots,
+  type Lane,
+  type Slot,
+  type SlotCut,
+  type TicketHandle,
+} from "./ConnectionSlots.ts"
 
 /** A whole answer. */
 export interface Answer {
@@ -50,27 +58,33 @@ export interface RequestContext {
 /** Redirects followed in one request. */
 export const maxRedirects = 5
 
+/** What to ask, and with which ticket: taken as the request begins, null when there is none to be had now. */
+export interface Ask {
+  readonly lane: Lane
+  readonly url: URL
+  readonly live: boolean
+  readonly ticket: () => TicketHandle | null
+}
+
 /**
- * Asks `url` once a slot is free; a cut poll waits for its next turn and asks again. A 401 is asked once more with new credentials,
- * when there are any to be had; only then is it an answer.
+ * Asks `url` once the ticket is granted; `SlotCut` when it was cut to make room, or there was no ticket. A 401 is asked once more with
+ * new credentials, when there are any to be had; only then is it an answer.
  */
 export const askInSlot = (
   context: RequestContext,
-  lane: Lane,
-  url: URL,
-  live: boolean,
+  { lane, live, ticket, url }: Ask,
   renewed = false,
-): Effect.Effect<Answer, ShapeErrorReason> =>
+): Effect.Effect<Answer, ShapeErrorReason | SlotCut> =>
   Effect.gen(function* () {
-    yield* guard(lane, url)
     // Renewed while the slot is held: whoever got it next would ask with the old ones.
-    const [answer, again] = yield* context.slots.withSlot(lane, live, (slot) =>
+    const [answer, again] = yield* context.slots.withTicket(ticket, (slot) =>
       Effect.flatMap(traced(context, live, ask(context, lane, slot, url)), (answer) =>
         Effect.map(renew(context, answer, renewed), (again) => [answer, again] as const),
       ),
     )
-    return again ? yield* askInSlot(context, lane, url, live, true) : answer
-  }).pipe(Effect.catchTag("SlotCut", () => askInSlot(context, lane, url, live, renewed)))
+    const next = (): TicketHandle => context.slots.take(lane, live)
+    return again ? yield* askInSlot(context, { lane, live, url, ticket: next }, true) : answer
+  })
 
 /** The request as a span. Never the address: its query may carry a secret. */
 const traced = <A, E>(
@@ -111,6 +125,8 @@ const ask = (
           Effect.fail(new Network({ message: `no credentials within ${context.requestTimeoutMillis} ms` })),
       },
     )
+    if (slot.isCut()) return yield* Effect.fail(slotCut)
+    yield* guard(lane, url)
     if (slot.isCut()) return yield* Effect.fail(slotCut)
     context.onRequest()
     const clock = yield* Clock.Clock
@@ -261,34 +277,3 @@ const readAnswer = (
     yield* Effect.annotateCurrentSpan({ status: response.status, bytes: body.byteLength })
     return { status: response.status, headers: response.headers, body, elapsedMillis }
   })
-
-/** A longer body is refused: a server's chunk has ten megabytes and one row (protocol reference §3.5). */
-export const maxBodyBytes = 256 * 1024 * 1024
-
-class TooLong extends Error {}
-
-/** The body in one array, grown as it comes; the length a server announces may be that of a compressed one. */
-const readBytes = async (response: Response, onPart: () => void): Promise<Uint8Array> => {
-  const reader = response.body?.getReader()
-  if (reader === undefined) return new Uint8Array(0)
-  const announced = Number(response.headers.get("content-length") ?? 0)
-  let bytes = new Uint8Array(Math.min(announced > 0 ? announced : firstBytes, maxBodyBytes))
-  let length = 0
-  for (;;) {
-    const part = await reader.read()
-    if (part.done) return bytes.subarray(0, length)
-    onPart()
-    const needed = length + part.value.byteLength
-    if (needed > maxBodyBytes) throw new TooLong(`the body has more than ${maxBodyBytes} bytes`)
-    if (needed > bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, bytes.length * 2))
-      larger.set(bytes.subarray(0, length))
-      bytes = larger
-    }
-    bytes.set(part.value, length)
-    length = needed
-  }
-}
-
-/** Most answers are small. */
-const firstBytes = 16 * 1024

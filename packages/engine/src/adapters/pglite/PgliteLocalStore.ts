@@ -12,6 +12,7 @@ import type { GraphData } from "../../graph/Graph.ts"
 import { LocalStore, type StoreError } from "../../ports/LocalStore.ts"
 import { collectKeys, commitCarefully, commitTogether } from "./commitShare.ts"
 import { storeError } from "./errors.ts"
+import { upkeepWhileIdle } from "./idleUpkeep.ts"
 import { loadInstance, storedInstances } from "./instanceRows.ts"
 import { heldKeys, holders, ownerRows, ownerRowsAt } from "./reads.ts"
 import { openSchema, plansOf } from "./schema.ts"
@@ -33,29 +34,31 @@ export interface PgliteLocalStoreOptions {
  *
  * @error StoreError `schema` when the app already has another table of a declared name
  */
-const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalStoreOptions) {
+const open = Effect.fn("PgliteLocalStore.open")(function* (options: PgliteLocalStoreOptions, idles: boolean) {
   const { graph, pglite } = options
   const plans = plansOf(graph)
-  const transactions = makeTransactions(pglite, plans, options.fewestCopied ?? 50)
+  const transactions = makeTransactions(pglite, plans, options.fewestCopied ?? 50, idles)
   const read = attempt(transactions.read)
   const write = attempt(transactions.write)
+  const commitError = storeError("commit")
   yield* write("open", (tx) => openSchema(tx, graph, plans))
   for (const { rows, table } of yield* read("open", storedInstances)) transactions.upkeep.holds(table, rows)
-  return LocalStore.of({
+  const store = LocalStore.of({
     instances: read("instances", storedInstances),
-    commit: Effect.fn("LocalStore.commit")(function* (shares) {
-      const now = yield* Clock.currentTimeMillis
-      return yield* Effect.uninterruptible(
-        Effect.tryPromise({
-          try: () =>
-            transactions.commit(
-              (tx) => commitTogether(tx, plans, shares, now),
-              (tx) => commitCarefully(tx, plans, shares, now),
-            ),
-          catch: storeError("commit"),
-        }),
-      )
-    }),
+    // The hot path of a running app: a generator and a span of its own would cost as much as the row does.
+    commit: (shares) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.uninterruptible(
+          Effect.tryPromise({
+            try: () =>
+              transactions.commit(
+                (tx) => commitTogether(tx, plans, shares, now),
+                (tx) => commitCarefully(tx, plans, shares, now),
+              ),
+            catch: commitError,
+          }),
+        ),
+      ),
     discardStage: (key) => write("discardStage", (tx) => discardStage(tx, plans, key)),
     collect: Effect.fn("LocalStore.collect")(function* (keys) {
       const result = yield* write("collect", async (tx) => {
@@ -64,7 +67,7 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
         const outcomes = collected.map((key) => ({ _tag: "Committed", key, rows: 0 }) as const)
         return { outcomes, changes: changesOf(changes) }
       })
-      transactions.upkeep.note(result.changes, 0)
+      transactions.note(result)
       return result
     }),
     ownerRows: (owners, columns) => read("ownerRows", (tx) => ownerRows(tx, plans, owners, columns)),
@@ -74,11 +77,23 @@ const make = Effect.fn("PgliteLocalStore.make")(function* (options: PgliteLocalS
     heldKeys: (key) => read("heldKeys", (tx) => heldKeys(tx, plans, key)),
     wipe: write("wipe", (tx) => wipe(tx, plans)),
   })
+  return { store, transactions }
 })
 
-/** The store as a layer over an open database. */
+/** The store by itself, without a fiber of its own: upkeep then runs before the next operation when it is due. */
+const make = (options: PgliteLocalStoreOptions): Effect.Effect<LocalStore["Service"], StoreError> =>
+  Effect.map(open(options, false), ({ store }) => store)
+
+/** The store as a layer over an open database, which it keeps up while nobody waits. */
 const layer = (options: PgliteLocalStoreOptions): Layer.Layer<LocalStore, StoreError> =>
-  Layer.effect(LocalStore, make(options))
+  Layer.effect(
+    LocalStore,
+    Effect.gen(function* () {
+      const { store, transactions } = yield* open(options, true)
+      yield* Effect.forkScoped(upkeepWhileIdle(transactions))
+      return store
+    }),
+  )
 
 export const PgliteLocalStore = { layer, make } as const
 export type { PgliteDatabase } from "./transactions.ts"

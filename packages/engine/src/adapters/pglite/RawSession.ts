@@ -12,6 +12,9 @@ import { arrayLiteral, deliver, type Statement, type Waiting } from "./wire/resu
 /** A message of more bytes is sent before more is added. */
 const fullBytes = 1024 * 1024
 
+/** Gets a statement's rows. */
+type Rows<Row> = (rows: ReadonlyArray<Row>) => void
+
 /**
  * Our statements look rows up by key, however old the statistics are that their plan is made with. Said once in each transaction that
  * plans a statement; it ends with the transaction.
@@ -33,6 +36,8 @@ export class RawSession {
   #fresh: Array<string> = []
   /** {@link planByKey} was said in this transaction. */
   #planning = false
+  /** What must be said before the first statement that does not say it itself. */
+  #unsaid: string | null = null
   /** Length of an unsent BEGIN at the start of the message; 0 when it was sent or must be. */
   #beginBytes = 0
   #count = 0
@@ -44,9 +49,14 @@ export class RawSession {
     this.#database = database
   }
 
+  /** {@link open} was called. */
+  get isOpen(): boolean {
+    return this.#generation !== null
+  }
+
   /** Must be called, under the lock, before anything else. */
   async open(): Promise<void> {
-    if (this.#generation !== null) return
+    if (this.isOpen) return
     const mark = this.#message.begin("Q")
     this.#message.cString(generations)
     this.#message.end(mark)
@@ -67,6 +77,7 @@ export class RawSession {
 
   /** Runs statements without parameters, never prepared. */
   async exec(sql: string): Promise<void> {
+    this.#say()
     await this.flush()
     const mark = this.#message.begin("Q")
     this.#message.cString(sql)
@@ -81,7 +92,18 @@ export class RawSession {
   }
 
   /** Adds a statement to the next message; `done` gets its rows when that was sent. */
-  push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: (rows: ReadonlyArray<Row>) => void): void {
+  push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: Rows<Row>): void {
+    this.#say()
+    this.#push(sql, params, done)
+  }
+
+  /** {@link push} of a statement that makes the transaction's settings itself, as far as it needs them to run; not to be planned. */
+  pushSetting(sql: string, params: ReadonlyArray<unknown>, done?: Rows<never>): void {
+    if (!this.#statements.has(sql)) this.#say()
+    this.#push(sql, params, done)
+  }
+
+  #push<Row>(sql: string, params: ReadonlyArray<unknown>, done?: Rows<Row>): void {
     const statement = this.#prepare(sql)
     const message = this.#message
     const mark = this.#bind(statement)
@@ -99,8 +121,9 @@ export class RawSession {
     first: number,
     count: number,
     scalars: ReadonlyArray<unknown>,
-    done?: (rows: ReadonlyArray<Row>) => void,
+    done?: Rows<Row>,
   ): void {
+    this.#say()
     const scratch = this.#scratch
     scratch.clear()
     const encoded = fields.map((field, index) =>
@@ -124,12 +147,16 @@ export class RawSession {
     this.#execute(mark, sql, statement, done)
   }
 
-  /** Begins a transaction. Nothing is sent yet: one message alone is a transaction of its own and needs neither BEGIN nor COMMIT. */
-  begin(): void {
+  /**
+   * Begins a transaction; `settings` is said before its first statement. Nothing is sent yet: one message alone is a transaction of
+   * its own and needs neither BEGIN nor COMMIT.
+   */
+  begin(settings: string | null): void {
     this.discard()
     this.#planning = false
-    this.push("begin", [])
+    this.#push("begin", [])
     this.#beginBytes = this.#fresh.length > 0 ? 0 : this.#message.length
+    this.#unsaid = settings
   }
 
   /** Commits what {@link begin} began. */
@@ -160,6 +187,7 @@ export class RawSession {
 
   /** Sends a message that `write` makes (a COPY), behind what was pushed. */
   async send(write: (message: ByteWriter) => void): Promise<void> {
+    this.#say()
     await this.flush()
     write(this.#message)
     if (this.#message.length > 0) await this.#send()
@@ -169,6 +197,7 @@ export class RawSession {
   discard(): void {
     this.#message.clear()
     this.#beginBytes = 0
+    this.#unsaid = null
     this.#waiting = []
     for (const sql of this.#fresh.splice(0)) this.#statements.delete(sql)
   }
@@ -177,6 +206,13 @@ export class RawSession {
   forget(): void {
     this.discard()
     this.#statements.clear()
+  }
+
+  #say(): void {
+    const settings = this.#unsaid
+    if (settings === null) return
+    this.#unsaid = null
+    this.#push(settings, [])
   }
 
   async #finish(): Promise<void> {
@@ -206,7 +242,7 @@ export class RawSession {
     if (known !== undefined) return known
     if (!this.#planning && sql !== "begin") {
       this.#planning = true
-      this.push(planByKey, [])
+      this.#push(planByKey, [])
     }
     this.#count += 1
     const statement: Statement = { name: `espalier_${this.#generation ?? ""}_${this.#count}`, fields: null }
@@ -232,12 +268,7 @@ export class RawSession {
     return mark
   }
 
-  #execute<Row>(
-    mark: number,
-    sql: string,
-    statement: Statement,
-    done?: (rows: ReadonlyArray<Row>) => void,
-  ): void {
+  #execute<Row>(mark: number, sql: string, statement: Statement, done?: Rows<Row>): void {
     const message = this.#message
     message.int16(0)
     message.end(mark)

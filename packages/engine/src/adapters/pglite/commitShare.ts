@@ -16,6 +16,7 @@ import { isRowError, sqlState } from "./errors.ts"
 import { appendOwn, swapOwnStage } from "./implicitShare.ts"
 import { deleteSlice } from "./implicitStatements.ts"
 import { type InstanceRow, loadInstance, saveInstance } from "./instanceRows.ts"
+import { applyLive } from "./liveShare.ts"
 import { addCounts, type Changes, changesOf, forget, type Plans, select, type Tx } from "./session.ts"
 import { foldBack } from "./spill.ts"
 import { exoticKeys, type TablePlan } from "./sql.ts"
@@ -37,10 +38,13 @@ export const commitTogether = async (
   const changes: Changes = new Map()
   const outcomes: Array<InstanceOutcome> = []
   for (const share of shares) {
-    const rows = await applyShare(tx, plans, share, now, { changes, careful: false })
-    outcomes.push({ _tag: "Committed", key: share.instance.key, rows })
+    const { key, table } = share.instance
+    const plan = plans.get(table)
+    const live = plan === undefined ? null : applyLive(tx, plan, share, now, changes)
+    const rows = live?.rows ?? (await applyShare(tx, plans, share, now, { changes, careful: false }))
+    outcomes.push({ _tag: "Committed", key, rows })
   }
-  await flushCopies(tx)
+  if (tx.copies.length > 0) await flushCopies(tx)
   return () => ({ outcomes, changes: changesOf(changes) })
 }
 

@@ -46,3 +46,6 @@ export const storeError =
   (operation: string) =>
   (cause: unknown): StoreError =>
     cause instanceof StoreError ? cause : new StoreError({ operation, kind: kindOf(cause), cause })
+
+/** Division by zero: a statement's guard found a row not as it was taken for. */
+export const guardFailed = "22012"

@@ -28,6 +28,10 @@ export const inSlice = (plan: TablePlan, slice: Slice, alias: string, first: num
   return terms.length === 0 ? "true" : terms.join(" and ")
 }
 
+/** Whether `alias` is the row whose key values are the first parameters. */
+export const isRowOf = (plan: TablePlan, alias: string): string =>
+  plan.keys.map(({ quoted, type }, index) => `${alias}.${quoted} = $${index + 1}::${type}`).join(" and ")
+
 const insist = (condition: string): string => `1 / (case when ${condition} then 1 else 0 end) = 1`
 const names = (columns: ReadonlyArray<PlanColumn>): string => columns.map(({ quoted }) => quoted).join(", ")
 const inputs = (columns: ReadonlyArray<PlanColumn>): string => columns.map(({ input }) => input).join(", ")
@@ -65,8 +69,7 @@ export const patchOwn = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, sl
 export const patchOwnRow = (plan: TablePlan, columns: ReadonlyArray<PlanColumn>, slice: Slice): string =>
   once(plan, `own patch row ${columnsName(columns)} / ${sliceName(slice)}`, () => {
     const width = plan.keys.length + columns.length
-    const isRow = plan.keys.map(({ quoted, type }, index) => `t.${quoted} = $${index + 1}::${type}`)
-    const mine = `${isRow.join(" and ")} and ${inSlice(plan, slice, "t", width + 1)}`
+    const mine = `${isRowOf(plan, "t")} and ${inSlice(plan, slice, "t", width + 1)}`
     const pairs = new Map(
       columns.map(({ quoted, type }, index) => [quoted, `$${plan.keys.length + index + 1}::${type}`]),
     )

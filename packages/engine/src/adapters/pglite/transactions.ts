@@ -4,12 +4,14 @@
  * a COMMIT is not (PGlite reference §5). Called by `PgliteLocalStore.ts`.
  */
 import type { PGlite } from "@electric-sql/pglite"
+import * as Latch from "effect/Latch"
 import type { CommitResult } from "../../ports/LocalStore.ts"
+import { guardFailed, sqlState } from "./errors.ts"
 import type { InstanceRow } from "./instanceRows.ts"
 import { RawSession } from "./RawSession.ts"
 import { forget, type Plans, type Tx } from "./session.ts"
 import type { TableState } from "./tableStates.ts"
-import { Upkeep } from "./Upkeep.ts"
+import { type Moment, Upkeep } from "./Upkeep.ts"
 
 /** What the store needs of a PGlite instance. The optional part makes it several times faster. */
 export type PgliteDatabase = Pick<PGlite, "transaction" | "syncToFs"> &
@@ -25,6 +27,14 @@ export interface Transactions {
   ) => Promise<CommitResult>
   /** Counts what tables hold and what was done to them; see `Upkeep.ts`. */
   readonly upkeep: Upkeep
+  /** Takes in what an operation other than a commit changed. */
+  readonly note: (result: CommitResult) => void
+  /** Open when some upkeep would run if nobody waited. */
+  readonly upkeepDue: Latch.Latch
+  /** Operations begun so far: while this does not grow, nobody waits. */
+  readonly operations: () => number
+  /** Runs the upkeep that is due while nobody waits. */
+  readonly keepUpIdle: () => Promise<void>
 }
 
 type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promise<Value>
@@ -35,12 +45,15 @@ type Run = <Value>(body: (tx: Tx) => Promise<Value>, changes: boolean) => Promis
  */
 const settings = `select set_config('espalier.syncing', 'on', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
-/** Transactions on a database. */
+/** Transactions on a database. `idles`: somebody calls `keepUpIdle` in quiet moments. */
 export const makeTransactions = (
   pglite: PgliteDatabase,
   plans: Plans,
   fewestCopied: number,
+  idles: boolean,
 ): Transactions => {
+  // Without a fiber that does it in quiet moments, upkeep is done when it is due, whoever waits.
+  const waiting: Moment = idles ? "busy" : "idle"
   const known = new Map<string, InstanceRow>()
   const tables = new Map<string, TableState>()
   const overlapping = new Set<number>()
@@ -58,13 +71,16 @@ export const makeTransactions = (
             rawly(raw, { known, tables, overlapping, fewestCopied }, body, changes),
           ) as ReturnType<typeof body>
   const upkeep = new Upkeep()
+  const upkeepDue = Latch.makeUnsafe(false)
   // VACUUM runs in no transaction; without the raw protocol there is no way to hold the lock around it.
-  const keepUp = async (): Promise<void> => {
+  const keepUp = async (moment: Moment): Promise<void> => {
     if (raw === null || lock === undefined) return
-    for (const statement of upkeep.due(plans)) await lock.call(pglite, () => raw.alone(statement))
+    for (const statement of upkeep.due(plans, moment)) await lock.call(pglite, () => raw.alone(statement))
   }
+  let operations = 0
   const write: Transactions["write"] = async (body) => {
-    await keepUp()
+    operations += 1
+    if (upkeep.isDue(waiting)) await keepUp(waiting)
     try {
       const value = await run(body, true)
       await pglite.syncToFs()
@@ -74,14 +90,23 @@ export const makeTransactions = (
       throw error
     }
   }
+  const note = ({ changes }: CommitResult): void => {
+    upkeep.note(changes, raw?.takeSent() ?? 0)
+    if (upkeep.isDue("idle")) Latch.openUnsafe(upkeepDue)
+  }
   const noted = (result: CommitResult): CommitResult => {
-    upkeep.note(result.changes, raw?.takeSent() ?? 0)
+    note(result)
     return result
   }
   return {
     upkeep,
+    note,
+    upkeepDue,
+    operations: () => operations,
+    keepUpIdle: () => keepUp("idle"),
     read: async (body) => {
-      await keepUp()
+      operations += 1
+      if (upkeep.isDue(waiting)) await keepUp(waiting)
       return run(body, false)
     },
     write,
@@ -89,9 +114,9 @@ export const makeTransactions = (
       if (raw === null) return noted((await write(carefully))())
       try {
         return noted((await write(together))())
-      } catch {
-        // Whatever it was, the careful way finds it again and says whose it is, or that it was somebody's deallocate.
-        raw.forget()
+      } catch (error) {
+        // Whatever it was, the careful way finds it again and says whose it is. Unless a guard failed, somebody may have deallocated.
+        if (sqlState(error) !== guardFailed) raw.forget()
         return noted((await write(carefully))())
       }
     },
@@ -120,9 +145,8 @@ const rawly = async <Value>(
   body: (tx: Tx) => Promise<Value>,
   changes: boolean,
 ): Promise<Value> => {
-  await raw.open()
-  raw.begin()
-  if (changes) raw.push(settings, [])
+  if (!raw.isOpen) await raw.open()
+  raw.begin(changes ? settings : null)
   try {
     const value = await body({
       ...state,

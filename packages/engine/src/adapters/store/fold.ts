@@ -166,16 +166,21 @@ const foldUpdate = (
     folding.changes.set(key, { ...known, values: { ...known.values, ...values }, version, tags })
     return
   }
-  const changed = Object.fromEntries(
-    Object.entries(values).filter(([column]) => !table.primaryKey.includes(column)),
-  )
+  const changed = withoutKey(table, values)
   folding.changes.set(key, {
     _tag: "Patch",
     key: texts,
-    values: { ...known?.values, ...changed },
+    values: known === undefined ? changed : { ...known.values, ...changed },
     version,
     tags,
   })
+}
+
+/** A loop, because a list of entries in between costs several times as much, and this is done for every update. */
+const withoutKey = (table: TableDef, row: TextRow): TextRow => {
+  const rest: Record<string, string | null> = {}
+  for (const column in row) if (!table.primaryKey.includes(column)) rest[column] = row[column] ?? null
+  return rest
 }
 
 const foldEvent = (folding: Folding, message: EventMessage): void => {

@@ -296,6 +296,122 @@ export const mutations: ReadonlyArray<Mutation> = [
     profile: "network",
   },
   {
+    id: "handle-cut-short",
+    what: "the handle is stored in a column that is too short for it",
+    file: memoryShare,
+    find: `    ...readable,
+    node: share.instance.node,`,
+    replace: `    ...readable,
+    handle: readable.handle?.slice(0, 6) ?? null,
+    node: share.instance.node,`,
+  },
+  {
+    id: "offset-reset-on-restart",
+    what: "after a restart the stored offset is the end of the snapshot again",
+    file: memoryStore,
+    find: `if (instance.staging) discardStage(state, instance.key)`,
+    replace: `if (instance.staging) discardStage(state, instance.key)
+    else if (instance.complete) state.instances.set(instance.key, { ...instance, offset: "0_inf" })`,
+  },
+  {
+    id: "mixed-row",
+    what: "an update takes over every other column only",
+    file: memoryState,
+    find: `{ values: changed ? { ...base, ...values } : base, version, writer }`,
+    replace: `{ values: Object.fromEntries(Object.keys(base).map((name, at) => [name, known !== undefined && at % 2 === 1 ? base[name] : (values[name] ?? base[name])])), version, writer }`,
+  },
+  {
+    id: "unknown-delete-refused",
+    what: "a delete of a row that is not held is refused",
+    file: memoryShare,
+    find: `    release(journal, table, instance, key)
+    return
+  }
+  if (change._tag === "Patch"`,
+    replace: `    if (!instance.held.has(key)) throw new ShareRejected("row", "there is no such row")
+    release(journal, table, instance, key)
+    return
+  }
+  if (change._tag === "Patch"`,
+  },
+  {
+    id: "silent-collection",
+    what: "a collection does not say which tables it changed",
+    file: memoryStore,
+    find: `    changes: changesOf(journal),`,
+    replace: `    changes: {},`,
+  },
+  {
+    id: "wipe-leaves-checkpoints",
+    what: "a wipe removes the rows and leaves the checkpoints",
+    file: memoryStore,
+    find: `  state.instances.clear()
+`,
+    replace: ``,
+  },
+  {
+    id: "waits-for-last",
+    what: "log is held back until a message says that it is the last one of its transaction",
+    file: "reconciler/Arrivals.ts",
+    find: `  batch.upToDate || (record.held`,
+    replace: `  (batch.upToDate && batch.messages.every((one) => !isLogEntry(one) || !isChange(one) || one.headers.last === true || one !== batch.messages.at(-1))) || (record.held`,
+  },
+  {
+    id: "run-outlives-its-instance",
+    what: "the run of an instance that is forgotten is not stopped",
+    file: steps,
+    find: `  noteStop(world, record)
+  if (record.preferred) world.dropped.add(record)`,
+    replace: `  if (record.preferred) world.dropped.add(record)`,
+  },
+  {
+    id: "loop-outlives-its-scope",
+    what: "the engine's loop goes on after the engine was closed",
+    file: "reconciler/Reconciler.ts",
+    find: `Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the reconciler stopped", cause),
+    ),
+    Effect.forkScoped,`,
+    replace: `Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the reconciler stopped", cause),
+    ),
+    Effect.forkDetach,`,
+  },
+  {
+    id: "late-input-of-a-forgotten-instance",
+    what: "what a run says after its instance was forgotten is not ignored",
+    file: "reconciler/Inputs.ts",
+    find: `if (record === undefined || record.run !== input.run) return null`,
+    replace: `if (record !== undefined && record.run !== input.run) return null`,
+  },
+  {
+    id: "former-parameters-kept",
+    what: "what only former parameters asked for is never given up",
+    file: "reconciler/Params.ts",
+    find: `of world.retiring.splice(0)) {`,
+    replace: `of world.retiring.splice(0).slice(0, 0)) {`,
+    graph: "issues",
+    profile: "leases",
+  },
+  {
+    id: "former-definition-kept",
+    what: "an instance whose definition changed under its key goes on with the former one",
+    file: steps,
+    find: `  each(plan.restart, (record) => respecify(world, record, now))
+`,
+    replace: ``,
+    graph: "buildings",
+    profile: "leases",
+  },
+  {
+    id: "below-forgotten-on-restart",
+    what: "after a restart what is merely kept does not go with the owner above it",
+    file: "reconciler/Reconciler.ts",
+    find: `  yield* linkBelow(world, store)
+`,
+    replace: ``,
+    graph: "buildings",
+    profile: "crashes",
+  },
+  {
     id: "status-lies",
     what: "a resumed instance is shown as live before the server said anything",
     file: "reconciler/Status.ts",

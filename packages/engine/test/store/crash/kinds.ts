@@ -150,7 +150,7 @@ const refusedShare = Effect.fnUntraced(function* (begin: Begin) {
 /** So many rows are dead that the next write begins with VACUUM and ANALYZE. */
 const deadRows = Effect.fnUntraced(function* (begin: Begin) {
   const { store, world } = begin
-  for (let dead = 0; dead < upkeepLimits.vacuumFewestRows;) {
+  for (let dead = 0; dead < upkeepLimits.busy.vacuumFewestRows;) {
     world.server.actRows(1_500)
     const shares = [world.next("a", { all: true }), world.next("b", { all: true })]
     const { changes: counts } = yield* store.commit(shares)
