@@ -40,6 +40,7 @@ export default defineConfig({
           environment: "node",
           include: [`packages/*/test/${e2e}`, `apps/*/e2e/${e2e}`, `test/${e2e}`],
           exclude: built,
+          globalSetup: prepareNuxt,
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 240_000,

@@ -9,7 +9,7 @@ import { at, binFolder } from "./lib/paths.ts"
 
 const usage = `Usage: pnpm check [--fix] [--only NAME] [--json]
 
-Parts: types, types-vue, types-demo, effect, reference, lint, format, tidy.
+Parts: types, types-vue, types-demo, types-playground, effect, reference, lint, format, tidy.
   --fix        first let oxlint and oxfmt repair what they can, and write the API reference and quotations anew
   --only NAME  run one part (may be given several times)
   --json       print {ok, seconds, parts: [{name, ok, seconds, output}]} and nothing else`
@@ -40,6 +40,13 @@ const steps: ReadonlyArray<Step> = [
     name: "types-demo",
     absent: missing("apps/demo/nuxt.config.ts"),
     run: () => runNode([at(nuxt), "typecheck"], { cwd: at("apps/demo") }),
+  },
+  {
+    name: "types-playground",
+    run: () =>
+      runNode([at("apps/playground/node_modules/nuxt/bin/nuxt.mjs"), "typecheck"], {
+        cwd: at("apps/playground"),
+      }),
   },
   {
     name: "types-vue",

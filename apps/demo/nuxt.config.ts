@@ -1,6 +1,6 @@
 /**
  * The demo's build: a page without server rendering (its rows are in the browser), a small Nitro server beside it, and the
- * worker's own bundle served as it is.
+ * worker's own bundle served as it is. Plugin, worker, gateway route and PGlite's settings come from the module.
  */
 import { fileURLToPath } from "node:url"
 
@@ -24,7 +24,9 @@ export default defineNuxtConfig({
   telemetry: false,
   devtools: { enabled: false },
   ssr: false,
-  css: ["~/assets/tokens.css", "~/assets/base.css", "@espalier/vue/panel.css"],
+  modules: ["@espalier/vue/nuxt"],
+  espalier: { graph: "~~/shared/graph", gateway: "~~/server/lib/shapesOf" },
+  css: ["~/assets/tokens.css", "~/assets/base.css"],
   app: {
     head: {
       htmlAttrs: { lang: "en" },
@@ -50,7 +52,6 @@ export default defineNuxtConfig({
   spaLoadingTemplate: "spa-loading-template.html",
   // Explicit imports only for the server's own parts; pages and composables follow Nuxt's conventions.
   nitro: {
-    publicAssets: [{ baseURL: "/workers", maxAge: 0, dir: here("../../packages/worker/dist/bundle") }],
     esbuild: { options: { target: "es2024" } },
     serverAssets: [{ baseName: "db", dir: here("./db") }],
     routeRules: {
@@ -62,10 +63,6 @@ export default defineNuxtConfig({
         },
       },
     },
-  },
-  vite: {
-    optimizeDeps: { exclude: ["@electric-sql/pglite"] },
-    worker: { format: "es" },
   },
   typescript: { strict: true },
 })

@@ -43,6 +43,18 @@ const parts: ReadonlyArray<Part> = [
   },
 ]
 
+/** Built by its own test only; nobody else waits for it. */
+const playground: Part = {
+  name: "playground",
+  inputs: [...common, "apps/playground", "packages"],
+  stamp: "apps/playground/.output/build-stamp",
+  outputs: [
+    "apps/playground/.output/server/index.mjs",
+    "apps/playground/.output/public/workers/pglite.bundle.js",
+  ],
+  command: { cwd: "apps/playground", args: ["node_modules/nuxt/bin/nuxt.mjs", "build"] },
+}
+
 export interface Built {
   readonly name: string
   readonly state: "built" | "up to date"
@@ -90,6 +102,13 @@ export const buildAll = async (options: BuildOptions = {}): Promise<ReadonlyArra
 /** Builds the worker's bundle alone: it is part of a package as well as of the demo. @throws CommandError with the tool's output */
 export const buildWorker = async (): Promise<void> => {
   for (const part of parts) if (part.name === "worker") await buildPart(part, {})
+}
+
+/** Builds the worker's bundle and the playground; returns the entry of its server. @throws CommandError */
+export const buildPlayground = async (): Promise<string> => {
+  await buildWorker()
+  await buildPart(playground, {})
+  return at("apps/playground/.output/server/index.mjs")
 }
 
 /** The entry of the built page server, when every output of every part is there. @throws CommandError otherwise. */

@@ -1,18 +1,24 @@
 /**
- * Makes the demo's generated tsconfig files before the first test of a fresh checkout: the demo's sources are transformed by the
- * rules of `apps/demo/tsconfig.json`, which refers to them. Does nothing once they are there.
+ * Makes the apps' generated tsconfig files before the first test of a fresh checkout: their sources are transformed by the
+ * rules of `tsconfig.json` of each app, which refer to them. Does nothing once they are there.
  */
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
-const demo = fileURLToPath(new URL("../../apps/demo/", import.meta.url))
+const apps = ["demo", "playground"].map((name) =>
+  fileURLToPath(new URL(`../../apps/${name}/`, import.meta.url)),
+)
 
-export default async (): Promise<void> => {
-  if (existsSync(`${demo}.nuxt/tsconfig.app.json`)) return
-  await promisify(execFile)(process.execPath, [`${demo}node_modules/nuxt/bin/nuxt.mjs`, "prepare"], {
-    cwd: demo,
+const prepare = async (app: string): Promise<void> => {
+  if (existsSync(`${app}.nuxt/tsconfig.app.json`)) return
+  await promisify(execFile)(process.execPath, [`${app}node_modules/nuxt/bin/nuxt.mjs`, "prepare"], {
+    cwd: app,
     env: { ...process.env, NUXT_TELEMETRY_DISABLED: "1" },
   })
+}
+
+export default async (): Promise<void> => {
+  for (const app of apps) await prepare(app)
 }

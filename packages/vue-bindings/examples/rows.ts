@@ -1,6 +1,8 @@
 /** Rows of a node in a component, from the simplest call to all options. */
 import { computed, defineComponent, h, ref } from "vue"
-import { sql } from "@espalier/vue"
+import { eq } from "drizzle-orm"
+import { pgTable, QueryBuilder, text, uuid } from "drizzle-orm/pg-core"
+import { sql, SyncBoundary } from "@espalier/vue"
 import { useLease, useLiveQuery, useRows } from "./setup.ts"
 
 // #region list
@@ -24,6 +26,35 @@ export const FolderList = defineComponent({
 })
 // #endregion
 
+// #region await
+/** Awaited: the nearest `<Suspense>` or `<SyncBoundary>` waits until there is an answer. */
+export const AwaitedList = defineComponent({
+  async setup() {
+    const { rows } = await useRows("companies", { orderBy: "name" })
+    return () => rows.value.map((company) => h("p", { key: company.id }, company.name))
+  },
+})
+// #endregion
+
+// #region boundary
+export const BoundedList = defineComponent(() => {
+  const companies = useRows("companies", { orderBy: "name" })
+  return () =>
+    h(
+      SyncBoundary<{ id: string; name: string }>,
+      { of: companies },
+      {
+        default: ({ rows }: { rows: ReadonlyArray<{ id: string; name: string }> }) =>
+          rows.map((row) => h("p", row.name)),
+        pending: () => h("p", "Loading…"),
+        empty: () => h("p", "No companies yet."),
+        error: ({ error, retry }: { error: Error; retry: () => void }) =>
+          h("button", { onClick: retry }, `${error.message} Try again.`),
+      },
+    )
+})
+// #endregion
+
 export const useSearch = () => {
   // #region query
   const term = ref("")
@@ -38,6 +69,24 @@ export const useSearch = () => {
   // #endregion
   return { term, found }
 }
+
+// #region drizzle
+const folders = pgTable("folders", {
+  id: uuid().primaryKey(),
+  workspaceId: uuid("workspace_id"),
+  name: text().notNull(),
+})
+const db = new QueryBuilder()
+
+export const useFolderNames = (workspaceId: string) =>
+  useLiveQuery(
+    db
+      .select({ id: folders.id, title: folders.name })
+      .from(folders)
+      .where(eq(folders.workspaceId, workspaceId)),
+    { key: "id" },
+  )
+// #endregion
 
 export const usePrefetch = () => {
   // #region lease

@@ -4,13 +4,16 @@
  */
 import { injectEspalier, type Espalier, type NameOption } from "./injection.ts"
 import type { AnyGraph, RegisteredGraph } from "./types.ts"
+import { useCredentials } from "./useCredentials.ts"
 import { useExplain } from "./useExplain.ts"
 import { useInstance } from "./useInstance.ts"
 import { useJournal } from "./useJournal.ts"
 import { useLease, type UseLease } from "./useLease.ts"
 import { useLiveQuery, type UseLiveQuery } from "./useLiveQuery.ts"
 import { useNode, type UseNode } from "./useNode.ts"
+import { useParams } from "./useParams.ts"
 import { useRows, type UseRows } from "./useRows.ts"
+import { useStorage } from "./useStorage.ts"
 import { useSyncStatus } from "./useSyncStatus.ts"
 
 /** All composables, typed by one graph. */
@@ -24,6 +27,9 @@ export interface EspalierComposables<G extends AnyGraph> {
   readonly useSyncStatus: typeof useSyncStatus
   readonly useExplain: typeof useExplain
   readonly useJournal: typeof useJournal
+  readonly useStorage: typeof useStorage
+  readonly useCredentials: typeof useCredentials
+  readonly useParams: typeof useParams
 }
 
 /**
@@ -42,6 +48,9 @@ export const defineEspalier = <G extends AnyGraph>(named: NameOption = {}): Espa
     useSyncStatus: (options) => useSyncStatus({ ...named, ...options }),
     useExplain: (key, options) => useExplain(key, { ...named, ...options }),
     useJournal: (options) => useJournal({ ...named, ...options }),
+    useStorage: (options) => useStorage({ ...named, ...options }),
+    useCredentials: (source, options) => useCredentials(source, { ...named, ...options }),
+    useParams: (options) => useParams({ ...named, ...options }),
   }
   // The graph's types exist at compile time only; what narrows here is names, checked again at run time
   // against the graph.

@@ -19,6 +19,8 @@ export interface Espalier<G extends AnyGraph = AnyGraph> {
   readonly status: Readonly<ShallowRef<EngineStatus | null>>
   /** Start-up phase of the host; null without a client. */
   readonly phase: Readonly<ShallowRef<HostPhase | null>>
+  /** Values of the graph's parameters as text; empty without a client. */
+  readonly params: Readonly<ShallowRef<Readonly<Record<string, string>>>>
   /** True while this tab's worker runs the engine. */
   readonly isLeader: Readonly<ShallowRef<boolean>>
   /**

@@ -36,6 +36,7 @@ export interface EspalierOptions<G extends AnyGraph> {
 interface Shared {
   readonly status: Espalier["status"]
   readonly phase: Espalier["phase"]
+  readonly params: Espalier["params"]
   readonly isLeader: Espalier["isLeader"]
 }
 
@@ -52,6 +53,13 @@ const share = (client: () => EngineClient | null): Shared => ({
     absent: null,
     current: (from) => from.phase,
     subscribe: (from, emit) => from.onPhase(emit),
+    share: shareDeep,
+  }),
+  params: fromSubscription<EngineClient, Readonly<Record<string, string>>>({
+    source: client,
+    absent: {},
+    current: (from) => from.params,
+    subscribe: (from, emit) => from.onParams(emit),
     share: shareDeep,
   }),
   isLeader: fromSubscription<EngineClient, boolean>({

@@ -8,7 +8,8 @@ import type { NodeIdOf } from "@espalier/engine/graph"
 import { injectEspalier, type NameOption } from "./injection.ts"
 import { resolveBindings, resolveWhere } from "./internal/bindings.ts"
 import { followLease } from "./internal/followLease.ts"
-import { liveRows, type LiveRows } from "./internal/liveRows.ts"
+import type { AwaitableRows } from "./internal/awaitable.ts"
+import { liveRows } from "./internal/liveRows.ts"
 import { rowsQuery, type Direction } from "./internal/rowsQuery.ts"
 import { supplyOfNode } from "./internal/supply.ts"
 import type { AnyGraph, BindingsOf, ColumnOf, RegisteredGraph, RowOf } from "./types.ts"
@@ -34,16 +35,16 @@ export interface RowsOptions<G extends AnyGraph, Id extends NodeIdOf<G>> extends
 export interface UseRows<G extends AnyGraph> {
   /**
    * Live rows of a node. While a binding or filter value is `undefined` nothing is read and the result is
-   * pending.
+   * pending. May be awaited in an async setup, for `<Suspense>`: `const { rows } = await useRows("companies")`.
    * @throws EspalierMissing without the plugin
    */
-  <Id extends NodeIdOf<G>>(node: Id, options?: RowsOptions<G, Id>): LiveRows<RowOf<G, Id>>
+  <Id extends NodeIdOf<G>>(node: Id, options?: RowsOptions<G, Id>): AwaitableRows<RowOf<G, Id>>
 }
 
 export const useRows: UseRows<RegisteredGraph> = <Id extends NodeIdOf<RegisteredGraph>>(
   node: Id,
   options: RowsOptions<RegisteredGraph, Id> = {},
-): LiveRows<RowOf<RegisteredGraph, Id>> => {
+): AwaitableRows<RowOf<RegisteredGraph, Id>> => {
   const espalier = injectEspalier("useRows()", options)
   const bindings = computed(() => resolveBindings(options.bindings))
   followLease(espalier.client, () =>
@@ -56,6 +57,9 @@ export const useRows: UseRows<RegisteredGraph> = <Id extends NodeIdOf<Registered
       if (bindings.value === null || where === null) return null
       const orderBy = toValue(options.orderBy)
       const limit = toValue(options.limit)
+      // Read to be tracked: a node's filter may name a parameter, and `setParams` moves it. The values are the client's own,
+      // because right after an exchange of clients this ref may still hold the former one's.
+      toValue(espalier.params)
       return rowsQuery(
         espalier.graph,
         { node, bindings: bindings.value, where, orderBy, limit },
@@ -63,5 +67,6 @@ export const useRows: UseRows<RegisteredGraph> = <Id extends NodeIdOf<Registered
       )
     },
     supply: () => supplyOfNode(espalier.graph, espalier.status.value, node, bindings.value ?? {}),
+    size: () => espalier.status.value?.nodes[node]?.rows ?? 0,
   })
 }

@@ -1,18 +1,10 @@
 /**
- * Installs Espalier and the session for the whole app. The engine's client comes and goes with the session: nobody signed in, no
- * database open. Also hands the client to the browser's console as `espalier`, where `await espalier.query("select …")` answers.
+ * The session for the whole app. The engine's client comes and goes with it: nobody signed in, no database open. Also hands the
+ * client to the browser's console as `espalier`, where `await espalier.query("select …")` answers.
  */
-import { createEspalier } from "@espalier/vue"
 import type { EngineClient } from "@espalier/worker"
-import { graph } from "../../shared/graph"
 import { initPGlite } from "../utils/pglite-client"
 import { createSession } from "../utils/session"
-
-declare module "@espalier/vue" {
-  interface Register {
-    graph: typeof graph
-  }
-}
 
 declare global {
   interface Window {
@@ -21,11 +13,10 @@ declare global {
   }
 }
 
-export default defineNuxtPlugin((nuxtApp) => {
-  const espalier = createEspalier({ graph })
-  nuxtApp.vueApp.use(espalier)
+export default defineNuxtPlugin(() => {
+  const [engine, espalier] = [useEngine(), useEspalier()]
   const session = createSession({
-    open: initPGlite,
+    open: (settings) => initPGlite(engine, settings),
     use: (client) => {
       espalier.setClient(client)
       if (client === null) delete window.espalier

@@ -1,12 +1,14 @@
 /**
  * Holds one lease for as long as an effect scope lives, and moves it when the bindings or the client change.
  * The new lease is taken before the old one is given back, so that a change of bindings never drains an
- * instance both of them ask for. Used by `useLease` and `useRows`; never on a server.
+ * instance both of them ask for. While `<KeepAlive>` hides the component the lease is given back: the node's `keepFor`
+ * makes a quick return cheap. Used by `useLease` and `useRows`; never on a server.
  */
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from "vue"
 import type { EngineClient, LeaseRequest } from "@espalier/worker"
 import { isServer } from "./fromSubscription.ts"
 import { equal } from "./share.ts"
+import { whileShown } from "./whileShown.ts"
 
 /** Follows `lease`; null means none. The result is true while a lease is held. */
 export const followLease = (
@@ -15,13 +17,14 @@ export const followLease = (
 ): Readonly<ShallowRef<boolean>> => {
   const held = shallowRef(false)
   if (isServer()) return held
+  const shown = whileShown()
   let current: {
     readonly client: EngineClient
     readonly lease: LeaseRequest
     readonly release: () => void
   } | null = null
   watch(
-    [client, lease] as const,
+    [client, () => (shown.value ? lease() : null)] as const,
     ([from, next]) => {
       if (current !== null && current.client === from && equal(current.lease, next)) return
       const former = current

@@ -8,12 +8,15 @@
  * - another client: the old answer goes in the same synchronous step (it may belong to another user);
  * - another question: the old answer stays until the new one is there (`answered` is false meanwhile);
  * - no question (something it needs is not known yet): no answer;
- * - a failed read: the answer stays if it was to this very question, and `error` says what happened.
+ * - a failed read: the answer stays if it was to this very question, and `error` says what happened;
+ * - hidden by `<KeepAlive>`: the answer stays, nothing is read, and one read on return catches up.
  */
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type ShallowRef } from "vue"
 import type { EngineClient } from "@espalier/worker"
 import { isServer } from "./fromSubscription.ts"
 import { equal } from "./share.ts"
+import { toError } from "./toError.ts"
+import { whileShown } from "./whileShown.ts"
 
 export interface LiveReadOptions<Ask extends object, Answer> {
   readonly client: Readonly<ShallowRef<EngineClient | null>>
@@ -51,9 +54,6 @@ interface Flight<Ask> {
 
 type Question<Ask> = { readonly ask: Ask | null } | { readonly failure: Error }
 
-const toError = (cause: unknown): Error =>
-  cause instanceof Error ? cause : new Error(String(cause), { cause })
-
 const settle = (waiters: ReadonlyArray<() => void>): void => {
   for (const resolve of waiters) resolve()
 }
@@ -63,6 +63,7 @@ export const liveRead = <Ask extends object, Answer>(
   options: LiveReadOptions<Ask, Answer>,
 ): LiveRead<Ask, Answer> => {
   const { client, none, share, stamp = () => true } = options
+  const shown = whileShown()
   const answer = shallowRef(none) as ShallowRef<Answer>
   const answered = shallowRef(false)
   const stamped = shallowRef(false)
@@ -127,6 +128,8 @@ export const liveRead = <Ask extends object, Answer>(
     const from = client.value
     const ask = currentAsk()
     if (closed || flight !== null) return
+    // Whoever asked for fresh data by name gets it; the rest waits until somebody looks.
+    if (!shown.value && waiting.length === 0) return
     dirty = false
     if (from === null || ask === null) return settle(waiting.splice(0))
     const started: Flight<Ask> = { client: from, ask, stamp: stamp(), waiters: waiting.splice(0) }
@@ -170,6 +173,13 @@ export const liveRead = <Ask extends object, Answer>(
         invalidate()
       },
       { immediate: true, flush: "sync" },
+    )
+    watch(
+      shown,
+      (now) => {
+        if (now && dirty) invalidate()
+      },
+      { flush: "sync" },
     )
     onScopeDispose(() => {
       closed = true

@@ -6,9 +6,11 @@
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type ShallowRef } from "vue"
 import type { CommitNotice, EngineClient } from "@espalier/worker"
 import type { Espalier } from "../injection.ts"
+import { awaitable, type AwaitableRows } from "./awaitable.ts"
 import { fromSubscription, isServer } from "./fromSubscription.ts"
 import { liveRead } from "./liveRead.ts"
 import type { RowsAsk } from "./rowsQuery.ts"
+import { rowsReader } from "./rowsReader.ts"
 import { shareRows } from "./share.ts"
 import type { Supply } from "./supply.ts"
 
@@ -54,6 +56,10 @@ export interface LiveRowsOptions {
   readonly ask: (client: EngineClient) => RowsAsk | null
   /** Tracked. */
   readonly supply: () => Supply
+  /** About how many rows there are, as far as the status says; not tracked. Default: few. */
+  readonly size?: () => number
+  /** Read when a read starts: what makes a row of the result. Default: the row as it comes. */
+  readonly decode?: () => ((row: object) => object) | null
 }
 
 /** True once `absent` has lasted for the grace. */
@@ -71,8 +77,12 @@ const afterGrace = (isAbsent: () => boolean): Readonly<ShallowRef<boolean>> => {
   return over
 }
 
-export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows<Row> => {
+export const liveRows = <Row extends object>(options: LiveRowsOptions): AwaitableRows<Row> => {
   const { espalier } = options
+  const reader = rowsReader<Row>({
+    tables: Object.keys(espalier.graph.tables),
+    size: options.size ?? (() => 0),
+  })
   const supply = computed(options.supply)
   const graceOver = afterGrace(() => supply.value.is === "absent")
   const arrived = computed(
@@ -82,7 +92,11 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
   const read = liveRead<RowsAsk, ReadonlyArray<Row>>({
     client: espalier.client,
     ask: options.ask,
-    read: async (client, ask) => client.query<Row>(ask.sql, ask.params),
+    read: async (client, ask) => {
+      const decode = options.decode?.() ?? null
+      const rows = await reader.read(client, ask)
+      return decode === null ? rows : rows.map((row) => decode(row) as Row)
+    },
     none: [],
     share: (previous, next, ask) => shareRows(previous, next, ask.key),
     stamp: () => arrived.value,
@@ -100,7 +114,9 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
     watch(
       notice,
       (next) => {
-        if (next !== null && concerns(next.tables)) read.invalidate()
+        if (next === null) return
+        reader.touch(next.tables)
+        if (concerns(next.tables)) read.invalidate()
       },
       { flush: "sync" },
     )
@@ -130,5 +146,5 @@ export const liveRows = <Row extends object>(options: LiveRowsOptions): LiveRows
     return error.value === null && read.answer.value.length === 0 && !read.stamped.value
   })
   const isEmpty = computed(() => !pending.value && error.value === null && read.answer.value.length === 0)
-  return { rows: read.answer, pending, error, isEmpty, refresh: read.refresh }
+  return awaitable({ rows: read.answer, pending, error, isEmpty, refresh: read.refresh })
 }

@@ -5,7 +5,7 @@
  */
 import { localQuery, quoteIdent } from "@espalier/engine/compile"
 import type { GraphData, TableDef } from "@espalier/engine/graph"
-import { tablesIn } from "./tables.ts"
+import { namesTable, tablesIn } from "./tables.ts"
 
 /** An option of `useRows` names something the graph does not have, or has a value it cannot take. */
 export class RowsOptionInvalid extends Error {
@@ -21,12 +21,31 @@ export class RowsOptionInvalid extends Error {
 export type Direction = "asc" | "desc"
 export type OrderInput = string | ReadonlyArray<string | readonly [string, Direction]>
 
+/** The pieces of a query over one table, for reading only what changed. Texts use `$1…$n` of `params`. */
+export interface RowsParts {
+  /** Local table, by its plain name. */
+  readonly table: string
+  readonly from: string
+  /** ` where …`, or empty. */
+  readonly where: string
+  readonly order: string
+  readonly orderColumns: ReadonlyArray<string>
+  readonly limit: number | null
+  readonly columns: ReadonlyArray<string>
+  readonly key: ReadonlyArray<string>
+  readonly params: ReadonlyArray<unknown>
+}
+
 export interface RowsAsk {
   readonly sql: string
   readonly params: ReadonlyArray<unknown>
   readonly tables: ReadonlyArray<string>
   /** Columns that identify a row. */
   readonly key: ReadonlyArray<string>
+  /** Null where a row's membership depends on more than the row itself and other tables. */
+  readonly parts: RowsParts | null
+  /** What else tells two questions of one text apart. */
+  readonly shape?: string
 }
 
 export interface RowsQueryInput {
@@ -46,6 +65,13 @@ const column = (table: TableDef, name: string, option: string): string => {
   )
 }
 
+const orderColumns = (orderBy: OrderInput | undefined): ReadonlyArray<string> =>
+  orderBy === undefined
+    ? []
+    : typeof orderBy === "string"
+      ? [orderBy]
+      : orderBy.map((term) => (typeof term === "string" ? term : term[0]))
+
 const orderClause = (table: TableDef, orderBy: OrderInput | undefined): string => {
   const given = orderBy === undefined ? [] : typeof orderBy === "string" ? [orderBy] : orderBy
   const terms = given.map((term) => {
@@ -56,7 +82,7 @@ const orderClause = (table: TableDef, orderBy: OrderInput | undefined): string =
       `useRows: direction "${String(direction)}" is neither "asc" nor "desc".`,
     )
   })
-  const named = new Set(given.map((term) => (typeof term === "string" ? term : term[0])))
+  const named = new Set(orderColumns(orderBy))
   // The primary key comes last, so that equal rows keep their places and an update does not shuffle a list.
   const rest = table.primaryKey.filter((name) => !named.has(name)).map(quoteIdent)
   return [...terms, ...rest].join(", ")
@@ -92,12 +118,17 @@ export const rowsQuery = (
     return `${quoted} = $${values.length}`
   })
   const conditions = [local.where === "" ? [] : [`(${local.where})`], filters].flat()
-  const columns = Object.keys(table.columns).map(quoteIdent).join(", ")
+  const columns = Object.keys(table.columns)
   const where = conditions.length === 0 ? "" : ` where ${conditions.join(" and ")}`
   const order = orderClause(table, input.orderBy)
-  const sql = `select ${columns} from ${local.from}${where} order by ${order}${limitClause(input.limit)}`
+  const sql = `select ${columns.map(quoteIdent).join(", ")} from ${local.from}${where} order by ${order}${limitClause(input.limit)}`
   // Only the node's own SQL names tables; with a filter that reads no other table this is the node's table
   // alone.
   const tables = new Set([table.name, ...tablesIn(graph, `${local.from} ${local.where}`)])
-  return { sql, params: values, tables: [...tables], key: table.primaryKey }
+  const parts: RowsParts = {
+    ...{ table: table.name, from: local.from, where, order, columns, params: values },
+    ...{ orderColumns: orderColumns(input.orderBy), limit: input.limit ?? null, key: table.primaryKey },
+  }
+  const ownOnly = !namesTable(local.where, table.name)
+  return { sql, params: values, tables: [...tables], key: table.primaryKey, parts: ownOnly ? parts : null }
 }

@@ -54,20 +54,30 @@ export const shareDeep = <Value>(previous: unknown, next: Value): Value => {
 const jsonSafe = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? `${value}n` : value instanceof Uint8Array ? [...value] : value
 
-/** Identity of a row: its key columns, or its whole content where it has no key. */
-export const rowIdentity =
-  (key: ReadonlyArray<string>) =>
-  (row: object): string =>
-    key.length === 0
-      ? JSON.stringify(row, jsonSafe)
-      : JSON.stringify(
-          key.map((column) => (row as Record<string, unknown>)[column]),
-          jsonSafe,
-        )
+const isPrimitive = (value: unknown): boolean => typeof value !== "object" && typeof value !== "function"
+
+/**
+ * Identity of a row: its key columns, or its whole content where it has no key. Comparable by a `Map`; a single
+ * primitive is its own identity, which is what makes ten thousand rows cheap.
+ */
+export const rowIdentity = (key: ReadonlyArray<string>): ((row: object) => unknown) => {
+  if (key.length === 0) return (row) => JSON.stringify(row, jsonSafe)
+  const composite = (row: object): string =>
+    JSON.stringify(
+      key.map((column) => (row as Record<string, unknown>)[column]),
+      jsonSafe,
+    )
+  const [only] = key
+  if (key.length > 1 || only === undefined) return composite
+  return (row) => {
+    const value = (row as Record<string, unknown>)[only]
+    return isPrimitive(value) ? value : composite(row)
+  }
+}
 
 /**
  * The new rows, each replaced by the old row object of the same identity and content. Returns the old array
- * itself when nothing changed at all.
+ * itself when nothing changed at all. Rows that are the very same objects in the same places cost a comparison.
  */
 export const shareRows = <Row extends object>(
   previous: ReadonlyArray<Row>,
@@ -75,15 +85,17 @@ export const shareRows = <Row extends object>(
   key: ReadonlyArray<string>,
 ): ReadonlyArray<Row> => {
   const identity = rowIdentity(key)
-  const held = new Map<string, Array<Row>>()
-  for (const row of previous) {
+  const held = new Map<unknown, Array<Row>>()
+  previous.forEach((row, index) => {
+    if (row === next[index]) return
     const id = identity(row)
     const twins = held.get(id)
     if (twins === undefined) held.set(id, [row])
     else twins.push(row)
-  }
+  })
   let same = previous.length === next.length
   const rows = next.map((row, index) => {
+    if (row === previous[index]) return row
     // Without a key equal rows are twins; each old object is handed out once, in order.
     const old = held.get(identity(row))?.shift()
     const kept = old !== undefined && equal(old, row) ? old : row

@@ -47,6 +47,9 @@ export interface FakeEngineClient extends EngineClient {
   readonly receive: (status: EngineStatus) => void
   readonly setPhase: (phase: HostPhase) => void
   readonly setLeader: (isLeader: boolean) => void
+  readonly setStorage: (storage: StorageStatus) => void
+  /** What the engine says to `setParams` from now on. */
+  readonly refuseParams: () => void
   readonly commit: (...tables: ReadonlyArray<string>) => void
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
@@ -116,6 +119,8 @@ export const makeFakeClient = (
   initialParams: Readonly<Record<string, string>> = { userId: "u1" },
 ): FakeEngineClient => {
   let params = initialParams
+  let takesParams = true
+  let storage: StorageStatus | null = null
   let status: EngineStatus | null = null
   let phase: HostPhase = { phase: "starting", step: "worker" }
   let isLeader = true
@@ -130,10 +135,12 @@ export const makeFakeClient = (
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
+  const onStorage = listenersOf<StorageStatus>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
   const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
   const setParams = (chosen: Readonly<Record<string, string>>): boolean => {
+    if (!takesParams) return false
     params = { ...params, ...chosen }
     onParams.tell(params)
     return true
@@ -169,6 +176,9 @@ export const makeFakeClient = (
     graph,
     get params() {
       return params
+    },
+    get storage() {
+      return storage
     },
     get status() {
       return status
@@ -238,6 +248,11 @@ export const makeFakeClient = (
       isLeader = next
       onCommit.tell({ tables: Object.keys(graph.tables) })
     },
+    setStorage: (next) => {
+      storage = received(next)
+      onStorage.tell(storage)
+    },
+    refuseParams: () => void (takesParams = false),
     commit: (...tables) => onCommit.tell({ tables }),
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),

@@ -1,9 +1,14 @@
 /** What the types refuse and what they infer. Checked by vue-tsc, never run. */
+import { integer, pgTable, QueryBuilder, text } from "drizzle-orm/pg-core"
 import { computed, ref } from "vue"
 import { createEspalier, defineEspalier, sql, useRows as useAnyRows } from "../../src/index.ts"
 import { graph } from "../../examples/graph.ts"
 
-const { useEspalier, useLease, useLiveQuery, useNode, useRows } = defineEspalier<typeof graph>()
+const { useCredentials, useEspalier, useLease, useLiveQuery, useNode, useParams, useRows, useStorage } =
+  defineEspalier<typeof graph>()
+
+const notes = pgTable("notes", { title: text().notNull(), size: integer() })
+const builder = new QueryBuilder()
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const expectType =
@@ -32,6 +37,11 @@ export const infers = (): void => {
   const counted = useLiveQuery(sql<{ n: number }>`select count(*) as n from folders`, { key: "n" }).rows
     .value[0]
   expectType<number | undefined>()(counted?.n, true)
+  // A Drizzle select carries its own row type.
+  const drizzled = useLiveQuery(builder.select({ title: notes.title, size: notes.size }).from(notes), {
+    key: "title",
+  })
+  expectType<{ title: string; size: number | null } | undefined>()(drizzled.rows.value[0], true)
   const plain = useLiveQuery<{ a: string }>({ sql: "select 1 as a", params: [1], tables: ["folders"] }).rows
     .value[0]
   expectType<string | undefined>()(plain?.a, true)
@@ -39,6 +49,12 @@ export const infers = (): void => {
   createEspalier({ graph, client: () => null })
   // Without a graph type any node name goes and values are unknown.
   expectType<unknown>()(useAnyRows("whatever").rows.value[0]?.["x"], true)
+}
+
+/** The awaited form gives the same rows, which cannot be awaited again. */
+export const awaits = async (): Promise<string | undefined> => {
+  const { rows } = await useRows("folders")
+  return rows.value[0]?.name
 }
 
 export const refuses = (): void => {
@@ -68,6 +84,14 @@ export const refuses = (): void => {
   useLease("members", { id: "c1" })
   // @ts-expect-error -- no such table in the graph
   useLiveQuery(sql`select 1`, { tables: ["folder"] })
+  // @ts-expect-error -- no such column in the result of a Drizzle select
+  useLiveQuery(builder.select({ title: notes.title }).from(notes), { key: "size" })
+  // @ts-expect-error -- credentials are headers and params of text
+  useCredentials({ headers: { authorization: 7 } })
+  // @ts-expect-error -- parameters are text
+  void useParams().setParams({ year: 2026 })
+  // @ts-expect-error -- a level is not writable
+  useStorage().level.value = "ok"
   // @ts-expect-error -- no such column in the result
   useLiveQuery(sql<{ n: number }>`select 1 as n`, { key: "m" })
 }
