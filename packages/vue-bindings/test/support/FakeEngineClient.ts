@@ -54,7 +54,6 @@ export interface FakeEngineClient extends EngineClient {
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
   readonly setInspect: (inspect: (sql: string) => InspectResult) => void
-  readonly setStorage: (storage: StorageStatus) => void
   /** Answers `holders` from now on. */
   readonly setHolders: (holders: EngineCalls["holders"]) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
@@ -127,9 +126,7 @@ export const makeFakeClient = (
   let journal: ReadonlyArray<JournalEntry> = []
   let requests: ReadonlyArray<RequestEntry> = []
   let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
-  let storage: StorageStatus | null = null
   let holders: EngineCalls["holders"] = () => []
-  const onStorage = listenersOf<StorageStatus>()
   const explanations = new Map<string, Explanation>()
   const leases: Array<LeaseRequest> = []
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
@@ -176,9 +173,6 @@ export const makeFakeClient = (
     graph,
     get params() {
       return params
-    },
-    get storage() {
-      return storage
     },
     get status() {
       return status
@@ -257,10 +251,6 @@ export const makeFakeClient = (
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),
     setInspect: (next) => void (inspect = next),
-    setStorage: (next) => {
-      storage = next
-      onStorage.tell(next)
-    },
     setHolders: (next) => void (holders = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
