@@ -52,7 +52,6 @@ export interface FakeEngineClient extends EngineClient {
   readonly setJournal: (entries: ReadonlyArray<JournalEntry>) => void
   readonly setRequests: (entries: ReadonlyArray<RequestEntry>) => void
   readonly setInspect: (inspect: (sql: string) => InspectResult) => void
-  readonly setStorage: (storage: StorageStatus) => void
   /** Answers `holders` from now on. */
   readonly setHolders: (holders: EngineCalls["holders"]) => void
   readonly setExplanation: (key: string, explanation: Explanation) => void
@@ -125,7 +124,6 @@ export const makeFakeClient = (
   let journal: ReadonlyArray<JournalEntry> = []
   let requests: ReadonlyArray<RequestEntry> = []
   let inspect = (_sql: string): InspectResult => ({ columns: [], rows: [], truncated: false })
-  let storage: StorageStatus | null = null
   let holders: EngineCalls["holders"] = () => []
   const onStorage = listenersOf<StorageStatus>()
   const explanations = new Map<string, Explanation>()
@@ -133,7 +131,6 @@ export const makeFakeClient = (
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
-  const onStorage = listenersOf<StorageStatus>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
   const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
@@ -182,9 +179,6 @@ export const makeFakeClient = (
     },
     get phase() {
       return phase
-    },
-    get storage() {
-      return storage
     },
     get isLeader() {
       return isLeader
@@ -249,10 +243,6 @@ export const makeFakeClient = (
     setJournal: (entries) => void (journal = entries),
     setRequests: (entries) => void (requests = entries),
     setInspect: (next) => void (inspect = next),
-    setStorage: (next) => {
-      storage = next
-      onStorage.tell(next)
-    },
     setHolders: (next) => void (holders = next),
     setExplanation: (key, explanation) => void explanations.set(key, explanation),
   }
