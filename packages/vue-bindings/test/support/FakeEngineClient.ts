@@ -132,6 +132,7 @@ export const makeFakeClient = (
   const commands: Array<readonly [string, ...ReadonlyArray<unknown>]> = []
   const onStatus = listenersOf<EngineStatus>()
   const onPhase = listenersOf<HostPhase>()
+  const onStorage = listenersOf<StorageStatus>()
   const onCommit = listenersOf<{ readonly tables: ReadonlyArray<string> }>()
   const onParams = listenersOf<Readonly<Record<string, string>>>()
   const queries = makeQueries()
@@ -178,6 +179,9 @@ export const makeFakeClient = (
     },
     get phase() {
       return phase
+    },
+    get storage() {
+      return storage
     },
     get isLeader() {
       return isLeader
