@@ -55,8 +55,8 @@ export class SlotTable {
   /** Running lanes by key; with overlapping runs the newest. */
   readonly #lanes = new Map<string, Lane>()
   readonly #leased = new Set<string>()
-  /** Keys of running lanes that were answered since the origin's last failure. */
-  readonly #recovered = new Set<string>()
+  /** Running lanes that were answered since the origin's last failure. */
+  readonly #recovered = new Set<number>()
   #state: SlotState
   #origin: OriginState = healthyOrigin
   /** Holds that are on: until they are over nothing is granted. */
@@ -91,7 +91,7 @@ export class SlotTable {
   closeLane(lane: Lane): void {
     if (this.#lanes.get(lane.key) !== lane) return
     this.#lanes.delete(lane.key)
-    this.#recovered.delete(lane.key)
+    this.#recovered.delete(lane.id)
   }
 
   prefer(key: string, leased: boolean): void {
@@ -137,7 +137,7 @@ export class SlotTable {
     if (lane !== undefined) {
       // Of other polls it only says that nobody waits for their answer: they may hang since before the failure.
       if (this.#origin.probe === id) this.#noteAnswered(lane)
-      else if (this.#lanes.has(lane.key)) this.#recovered.add(lane.key)
+      else this.#recover(lane)
     }
     this.apply({ _tag: "SliceOver", id })
   }
@@ -167,7 +167,7 @@ export class SlotTable {
     }
     const now = this.#now()
     const { at, grants } = allowance(this.#origin, now, this.#config)
-    this.#step({ _tag: "Allow", grants })
+    this.#step({ _tag: "Allow", grants, recovered: Number.isFinite(grants) ? this.#recovered : null })
     if (at === null || this.#state.waiting.length === 0 || this.#wakeAt === at) return
     this.#wakeAt = at
     const wake = Effect.sync(() => {
@@ -181,8 +181,14 @@ export class SlotTable {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
-  #noteAnswered({ key }: Lane): void {
-    if (this.#lanes.has(key)) this.#recovered.add(key)
+  /** The run that has this key now may be a newer one. */
+  #recover({ key }: Lane): void {
+    const lane = this.#lanes.get(key)
+    if (lane !== undefined) this.#recovered.add(lane.id)
+  }
+
+  #noteAnswered(lane: Lane): void {
+    this.#recover(lane)
     this.#note({ _tag: "Answered", left: this.#lanes.size - this.#recovered.size })
   }
 

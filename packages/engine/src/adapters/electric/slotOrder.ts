@@ -9,6 +9,8 @@ export const maxStreak = 16
 
 /** The waiting ticket to be granted next; somebody must wait. */
 export const nextTicket = (state: SlotState): Ticket => {
+  const owed = owedLeased(state)
+  if (owed.length > 0) return first(owed)
   const polls = state.waiting.filter((ticket) => ticket.live)
   const others = state.waiting.filter((ticket) => !ticket.live)
   if (others.length > 0) {
@@ -22,6 +24,13 @@ export const nextTicket = (state: SlotState): Ticket => {
   const due = polls.filter((ticket) => ticket.leased === leasedIsDue(state))
   return first(due.length > 0 ? due : polls)
 }
+
+/**
+ * While an origin recovers, connections are free and requests are scarce: polls that were answered already keep their connections, and
+ * say nothing of who is to be asked next. Leased lanes that have not been answered are, whatever their class holds.
+ */
+const owedLeased = ({ recovered, waiting }: SlotState): ReadonlyArray<Ticket> =>
+  recovered === null ? [] : waiting.filter((ticket) => ticket.leased && !recovered.has(ticket.lane))
 
 const openLeased = (state: SlotState): number =>
   state.open.filter((ticket) => ticket.live && ticket.leased).length

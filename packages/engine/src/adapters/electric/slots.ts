@@ -9,6 +9,7 @@
  * Order of service: requests that are not live (catch-ups, first snapshots) before long polls, except that after `maxStreak` of
  * them in a row a waiting poll is served. Among polls each of the two classes, leased and background, has half of the connections
  * while it needs them, and leased polls keep a quarter (of several) while catch-ups wait; those that need no more are left alone.
+ * While the origin recovers, leased lanes that have not been answered since come before all others.
  * Within a class by turn (leased catch-ups up to `leasedLead` turns ahead), then priority, then arrival. A lane (one running instance)
  * that was served in this turn waits for the next.
  *
@@ -62,6 +63,8 @@ export interface SlotState {
   readonly leasedLast: boolean
   /** Grants that may still be given; the origin's state sets it. */
   readonly allowed: number
+  /** Lanes that were answered since the origin's last failure, as the table knows them; null while it is not recovering. */
+  readonly recovered: ReadonlySet<number> | null
 }
 
 export type SlotEvent =
@@ -79,7 +82,7 @@ export type SlotEvent =
   | { readonly _tag: "Leave"; readonly id: number }
   /** A lane became leased, or no longer is. */
   | { readonly _tag: "Prefer"; readonly lane: number; readonly leased: boolean; readonly taken?: Turns }
-  | { readonly _tag: "Allow"; readonly grants: number }
+  | { readonly _tag: "Allow"; readonly grants: number; readonly recovered?: ReadonlySet<number> | null }
   /** The host slept: what is open is taken for dead, and asked again in turn. */
   | { readonly _tag: "Distrust" }
 
@@ -109,6 +112,7 @@ export const makeSlots = (max: number): SlotState => ({
   streak: 0,
   leasedLast: false,
   allowed: Infinity,
+  recovered: null,
 })
 
 /** Applies one event, then serves whoever can be served. A `Join` gets the id `state.nextId`; unknown ids change nothing. */
@@ -139,11 +143,17 @@ const applyEvent = (state: SlotState, event: SlotEvent): SlotState => {
     case "Prefer":
       return prefer(state, event)
     case "Allow":
-      return state.allowed === event.grants ? state : { ...state, allowed: event.grants }
+      return allow(state, event)
     case "Distrust":
       return { ...state }
   }
 }
+
+const allow = (
+  state: SlotState,
+  { grants, recovered = null }: Extract<SlotEvent, { readonly _tag: "Allow" }>,
+): SlotState =>
+  state.allowed === grants && state.recovered === recovered ? state : { ...state, allowed: grants, recovered }
 
 const cutAll = (from: SlotState): SlotStep => {
   const dead = from.open.filter((ticket) => !ticket.answered && !ticket.cut).map(({ id }) => id)
