@@ -50,6 +50,13 @@ describe("changedFiles", () => {
     assert.deepEqual([pathsOf(again), again.deletes], [[], []])
   })
 
+  it("stores a file whose size changed although its time did not", () => {
+    const whole = file("whole", 5)
+    const before = takenAsStored("/m", directory({ whole }))
+    const after = directory({ whole: { ...whole, usedBytes: 0 } })
+    assert.deepEqual(pathsOf(changedFiles("/m", after, before, () => 10)), ["/m/whole"])
+  })
+
   it("stores a file again that may have been written within the tick of the clock it was stored in", () => {
     const hot = file("hot", 10)
     const root = directory({ hot, cold: file("cold", 9) })

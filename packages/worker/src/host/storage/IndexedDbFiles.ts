@@ -25,6 +25,8 @@ interface Stored {
   readonly id: number
   /** Null: changed within the clock's resolution, so it may have changed since. */
   readonly mtime: number | null
+  /** Emscripten changes sizes (truncation, allocation) without touching the time. */
+  readonly size: number
 }
 
 /** What a flush has to do. */
@@ -57,9 +59,13 @@ const walk = (path: string, directory: MemoryNode, visit: (path: string, node: M
   }
 }
 
+const sizeOf = (node: MemoryNode): number => node.usedBytes ?? 0
+
 /** A directory's own time says nothing: what is in it is stored by its own path. */
 const isStored = (node: MemoryNode, stored: Stored | undefined): boolean =>
-  stored !== undefined && stored.id === node.id && (isDirectory(node) || stored.mtime === node.mtime)
+  stored !== undefined &&
+  stored.id === node.id &&
+  (isDirectory(node) || (stored.mtime === node.mtime && stored.size === sizeOf(node)))
 
 /**
  * What changed since `before`. `tick` is asked when something did: the clock's reading at or before any later change. Pure but for
@@ -82,12 +88,12 @@ export const changedFiles = (
     }
     puts.push([path, entryOf(node)])
     bytes += isDirectory(node) ? 0 : (node.usedBytes ?? 0)
-    stored.set(path, { id: node.id, mtime: node.mtime })
+    stored.set(path, { id: node.id, mtime: node.mtime, size: sizeOf(node) })
   })
   const now = puts.length === 0 ? 0 : tick()
   for (const [path] of puts) {
-    const { id, mtime } = stored.get(path)!
-    if (mtime === null || mtime >= now) stored.set(path, { id, mtime: null })
+    const own = stored.get(path)!
+    if (own.mtime === null || own.mtime >= now) stored.set(path, { ...own, mtime: null })
   }
   const deletes = [...before.keys()].filter((path) => !stored.has(path))
   return { puts, deletes, stored, bytes }
@@ -96,7 +102,7 @@ export const changedFiles = (
 /** Everything in memory, taken as stored: after the files were read from storage. */
 export const takenAsStored = (mount: string, root: MemoryNode): ReadonlyMap<string, Stored> => {
   const stored = new Map<string, Stored>()
-  walk(mount, root, (path, node) => stored.set(path, { id: node.id, mtime: node.mtime }))
+  walk(mount, root, (path, node) => stored.set(path, { id: node.id, mtime: node.mtime, size: sizeOf(node) }))
   return stored
 }
 
