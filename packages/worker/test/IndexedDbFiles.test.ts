@@ -30,6 +30,18 @@ describe("changedFiles", () => {
     assert.deepEqual(entry.timestamp, new Date(5))
   })
 
+  it("stores the bytes of a file that was written once, which Emscripten keeps as a copy of its signed heap", () => {
+    // `MEMFS.write` keeps the first write to an empty file as `HEAP8.slice(…)`, and a file read from storage as what it was given.
+    const once = { ...file("", 5), usedBytes: 3, contents: Int8Array.from([1, -2, 3]) }
+    const list = { ...file("", 5), usedBytes: 2, contents: [4, 255] }
+    const empty = { ...file("", 5), usedBytes: 0, contents: null }
+    const changes = changedFiles("/m", directory({ once, list, empty }), new Map(), () => 10)
+    const contents = changes.puts.map(([, entry]) => [
+      ...(entry as { readonly contents: Uint8Array }).contents,
+    ])
+    assert.deepEqual(contents, [[1, 254, 3], [4, 255], []])
+  })
+
   it("finds written, replaced, renamed and removed files, and nothing else", () => {
     const kept = file("kept", 5)
     const moved = file("moved", 5)

@@ -17,9 +17,12 @@ export interface MemoryNode {
   readonly mtime: number
   readonly usedBytes?: number
   /** Bytes of a file, maybe with room to grow; nodes by name of a directory. */
-  readonly contents?: Uint8Array | Readonly<Record<string, MemoryNode>>
+  readonly contents?: FileContents | Readonly<Record<string, MemoryNode>>
   readonly link?: string
 }
+
+/** What Emscripten keeps a file's bytes in: signed ones when they came in one write, numbers or nothing in some paths. */
+type FileContents = Uint8Array | Int8Array | ReadonlyArray<number> | null
 
 interface Stored {
   readonly id: number
@@ -37,13 +40,22 @@ export interface FileChanges {
   readonly bytes: number
 }
 
+const sizeOf = (node: MemoryNode): number => node.usedBytes ?? 0
+
 const typeMask = 0o170000
 const isDirectory = (node: MemoryNode): boolean => (node.mode & typeMask) === 0o040000
 const isLink = (node: MemoryNode): boolean => (node.mode & typeMask) === 0o120000
 
-/** The exact bytes: a view would take the whole buffer with it. */
-const bytesOf = (node: MemoryNode): Uint8Array =>
-  node.contents instanceof Uint8Array ? node.contents.slice(0, node.usedBytes) : new Uint8Array()
+/** The exact bytes: a view would take the whole buffer with it. Only for files. */
+const bytesOf = (node: MemoryNode): Uint8Array => {
+  const contents = (node.contents ?? []) as Exclude<FileContents, null>
+  const bytes =
+    contents instanceof Int8Array
+      ? new Uint8Array(contents.buffer, contents.byteOffset, contents.length)
+      : contents
+  const exact = bytes.slice(0, sizeOf(node))
+  return exact instanceof Uint8Array ? exact : Uint8Array.from(exact)
+}
 
 const entryOf = (node: MemoryNode): object => {
   const head = { timestamp: new Date(node.mtime), mode: node.mode }
@@ -58,8 +70,6 @@ const walk = (path: string, directory: MemoryNode, visit: (path: string, node: M
     if (isDirectory(node)) walk(at, node, visit)
   }
 }
-
-const sizeOf = (node: MemoryNode): number => node.usedBytes ?? 0
 
 /** A directory's own time says nothing: what is in it is stored by its own path. */
 const isStored = (node: MemoryNode, stored: Stored | undefined): boolean =>
