@@ -1,10 +1,9 @@
 /**
  * Ends the leader again and again while the server's rows change: its tab is closed, its worker is terminated from outside, or its page
  * crashes. Two to five tabs share the engine; the others read and call all the time. After each kill every tab must show the server's
- * rows, every read and call must have ended, and the server must never have seen two engines ask at once. The time until another
- * leader answers is taken beside a bare PGliteWorker's on the same database format. Used by `pnpm torture leaders`.
+ * rows, every read and call must have ended, and the server must never have seen two engines ask at once. Used by `pnpm torture leaders`.
  */
-import type { Browser, BrowserContext, CDPSession, Page } from "playwright-core"
+import type { BrowserContext, Page } from "playwright-core"
 import { company } from "../../../../test/support/world.ts"
 import { seeded, type Seeded } from "@espalier/engine/testing"
 import { launchChromium } from "./browser.ts"
@@ -118,22 +117,15 @@ interface Counts {
 const stopLoad = ({ page }: Tab): Promise<Counts> =>
   page.evaluate(() => (window as unknown as { readonly stopLoad: () => Promise<Counts> }).stopLoad())
 
-/** Ends the worker of a page from outside, as a crashed worker process would: the page hears nothing of it. */
-const terminateWorker = async (browser: Browser, page: Page): Promise<void> => {
-  const session: CDPSession = await browser.newBrowserCDPSession()
-  const pageSession = await page.context().newCDPSession(page)
-  const { targetInfo } = await pageSession.send("Target.getTargetInfo")
-  const { targetInfos } = await session.send("Target.getTargets", { filter: [{ type: "worker" }] })
-  const own = targetInfos.find(
-    (info) => (info as { readonly parentId?: string }).parentId === targetInfo.targetId,
-  )
-  if (own === undefined) throw new Error("the page has no worker")
-  await session.send("Target.closeTarget", { targetId: own.targetId })
-}
+/** Ends the worker behind the client's back, as a crash of its thread would: the client hears nothing of it. */
+const terminateWorker = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    for (const worker of window.testPage.workers) worker.terminate()
+  })
 
-const end = async (browser: Browser, { page }: Tab, way: Way): Promise<void> => {
+const end = async ({ page }: Tab, way: Way): Promise<void> => {
   if (way === "close") return page.close()
-  if (way === "terminate") return terminateWorker(browser, page)
+  if (way === "terminate") return terminateWorker(page)
   const session = await page.context().newCDPSession(page)
   const crashed = new Promise<void>((resolve) => page.once("crash", () => resolve()))
   // The answer never comes: the page is gone.
@@ -148,8 +140,6 @@ const percentile = (values: ReadonlyArray<number>, share: number): number => {
 
 /** One kill among tabs that are live. Returns how long the others had no leader that was ready. */
 const killOne = async (
-  rig: HostRig,
-  browser: Browser,
   tabs: ReadonlyArray<Tab>,
   way: Way,
 ): Promise<{
@@ -161,7 +151,7 @@ const killOne = async (
   const rest = tabs.filter((tab) => tab !== leader)
   await Promise.all(rest.map(startLoad))
   const from = performance.now()
-  await end(browser, leader, way)
+  await end(leader, way)
   const next = await leaderOf(rest)
   await untilReady(next.page, bounds.start)
   const millis = performance.now() - from
@@ -194,7 +184,7 @@ export const leaderKills = async (options: LeaderKillOptions): Promise<LeaderKil
       const way = random.pick(ways)
       const wanted = 2 + random.below(4)
       while (tabs.length < wanted) tabs = [...tabs, await open()]
-      const { counts, millis, rest } = await killOne(rig, browser, tabs, way).catch((cause: unknown) => {
+      const { counts, millis, rest } = await killOne(tabs, way).catch((cause: unknown) => {
         throw new Error(`seed ${options.seed}, kill ${kill} (${way}): ${String(cause)}`, { cause })
       })
       counted[way] += 1

@@ -12,6 +12,8 @@ export interface TestPage {
   readonly graph: typeof graph
   readonly phases: Array<HostPhase>
   client: BrowserEngineClient | null
+  /** Every worker the page started, oldest first. */
+  readonly workers: Array<Worker>
   readonly start: (settings: Omit<EngineClientSettings, "graph"> & { readonly graph?: unknown }) => void
 }
 
@@ -25,9 +27,17 @@ window.testPage = {
   graph,
   phases: [],
   client: null,
+  workers: [],
   start: (settings) => {
     const client = createEngineClient({ ...settings, graph: (settings.graph ?? graph) as typeof graph })
     window.testPage.client = client
     client.onPhase((phase) => window.testPage.phases.push(phase))
   },
+}
+
+window.Worker = class extends window.Worker {
+  constructor(url: string | URL, options?: WorkerOptions) {
+    super(url, options)
+    window.testPage.workers.push(this)
+  }
 }
