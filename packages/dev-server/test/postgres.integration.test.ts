@@ -297,6 +297,9 @@ describe.skipIf(started.reason !== undefined)(
         const client = new ReplayClient(first.url, { table: "t" })
         await client.catchUp()
         await first.stop()
+        // Postgres lets go of the slot when its own process has noticed that the connection is closed.
+        while ((await count("pg_replication_slots where active")) > 0)
+          await pool.query("select pg_sleep(0.01)")
         await pool.query(damage)
         await pool.query("update t set n = n + 1")
         const second = await start(keep)
