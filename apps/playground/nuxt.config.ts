@@ -3,8 +3,10 @@ export default defineNuxtConfig({
   compatibilityDate: "2026-11-01",
   telemetry: false,
   devtools: { enabled: false },
+  // #region espalier
   modules: ["@espalier/vue/nuxt"],
   espalier: { graph: "~~/shared/graph", gateway: "~~/server/shapes" },
+  // #endregion
   nitro: { esbuild: { options: { target: "es2024" } } },
   typescript: { strict: true },
 })

@@ -9,8 +9,8 @@ import { Graph } from "@espalier/engine/graph"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
 import type { HostPhase, HostSettings } from "../contract.ts"
 import { dataLock, type HostMeta } from "../protocol.ts"
@@ -193,13 +193,21 @@ export const startHost = (
   const base = TabServer.layer(meta, epoch).pipe(
     Layer.provideMerge(Layer.succeed(HostEnvironment, environment)),
   )
-  const runtime = ManagedRuntime.make(base)
-  const program = bringUp(meta.settings, parts).pipe(
-    Effect.provideService(Scope.Scope, runtime.scope),
-    Effect.catchCause(announceFailure),
+  const scope = Scope.makeUnsafe()
+  const disposed = new AbortController()
+  // By hand: a managed runtime would cost the bundle more than these lines.
+  const program = Layer.buildWithScope(base, scope).pipe(
+    Effect.flatMap((services) =>
+      bringUp(meta.settings, parts).pipe(Effect.catchCause(announceFailure), Effect.provideContext(services)),
+    ),
+    Effect.provideService(Scope.Scope, scope),
   )
-  const database = runtime.runPromise(program)
+  const database = Effect.runPromise(program, { signal: disposed.signal })
   // Disposing interrupts a start that failed or is under way; whoever waits for the database still sees that.
   database.catch(() => undefined)
-  return { database, dispose: () => runtime.dispose() }
+  const dispose = (): Promise<void> => {
+    disposed.abort()
+    return Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+  return { database, dispose }
 }
