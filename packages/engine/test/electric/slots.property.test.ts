@@ -265,4 +265,25 @@ describe("slots", () => {
       { _tag: "Cut", id: 2 },
     ])
   })
+
+  it("asks leased lanes that were not answered first while a server recovers, whatever polls their class still holds", () => {
+    let state = makeSlots(4)
+    const join = (lane: number, leased: boolean): void => {
+      state = stepSlots(state, { _tag: "Join", lane, live: true, leased, priority: 0 }).state
+    }
+    // Two leased polls were answered and are held: half of the connections. Requests are spaced from here on.
+    join(1, true)
+    join(2, true)
+    state = stepSlots(state, { _tag: "Allow", grants: 0, recovered: new Set([1, 2]) }).state
+    for (const lane of [10, 11, 12]) join(lane, false)
+    for (const lane of [3, 4]) join(lane, true)
+    const order: Array<number> = []
+    for (let turn = 0; turn < 4; turn += 1) {
+      state = stepSlots(state, { _tag: "Allow", grants: 1, recovered: new Set([1, 2, ...order]) }).state
+      const granted = state.open.at(-1)!
+      order.push(granted.lane)
+      state = stepSlots(state, { _tag: "Leave", id: granted.id }).state
+    }
+    assert.deepStrictEqual(order, [3, 4, 10, 11])
+  })
 })
